@@ -1,0 +1,58 @@
+"""ganutils: what the notebooks of the GAN course kit share.
+
+One run: `params = variants.get("dcgan").Params(epochs=10)`, `dataset = load_dataset(params)`,
+`run = RunDir.open(params, dataset)`, `history = train(build(params), dataset, params, run)`.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ganutils import figures, variants
+    from ganutils.data import Batch, Dataset, load_dataset
+    from ganutils.history import History
+    from ganutils.notebook import read_parameters, show, show_data, show_environment, show_table
+    from ganutils.runs import RunDir
+    from ganutils.summary import layer_table
+    from ganutils.training import generate, train
+    from ganutils.variants import build
+
+__all__ = [
+    "Batch",
+    "Dataset",
+    "History",
+    "RunDir",
+    "build",
+    "figures",
+    "generate",
+    "layer_table",
+    "load_dataset",
+    "read_parameters",
+    "show",
+    "show_data",
+    "show_environment",
+    "show_table",
+    "train",
+    "variants",
+]
+
+_HOMES = {
+    "data": ("Batch", "Dataset", "load_dataset"),
+    "history": ("History",),
+    "notebook": ("read_parameters", "show", "show_data", "show_environment", "show_table"),
+    "runs": ("RunDir",),
+    "summary": ("layer_table",),
+    "training": ("generate", "train"),
+    "variants": ("build",),
+}
+
+
+def __getattr__(name: str) -> object:
+    # Loaded on first use: exporting a report needs no torch.
+    import importlib
+
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"ganutils.{home}"), name)
+    if name in ("figures", "variants"):
+        return importlib.import_module(f"ganutils.{name}")
+    raise AttributeError(f"module 'ganutils' has no attribute {name!r}")

@@ -1,0 +1,100 @@
+"""The command `ganutils`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ganutils.errors import GanutilsError, ParameterError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns 0, 1 for an error of the kit (told in its message), or 130 when interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except GanutilsError as error:
+        print(f"ganutils: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("ganutils: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("ganutils", description="Train GANs, and turn runs into reports.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="train a variant without a notebook")
+    run.add_argument("variant", help="its file name in ganutils/variants, such as dcgan")
+    run.set_defaults(command=_run)
+
+    report = commands.add_parser("report", help="run a notebook and export it to PDF")
+    report.add_argument("notebook", type=Path)
+    report.add_argument("--name", help="file name of the report, without ending (default: the notebook's)")
+    report.add_argument("--output", type=Path, help="folder of the report (default: reports/)")
+    report.add_argument("--show-code", action="store_true", help="show the notebook's code in the report")
+    report.set_defaults(command=_report)
+
+    for command in (run, report):
+        command.add_argument(
+            "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="pairs"
+        )
+        command.add_argument("-f", type=Path, action="append", default=[], metavar="PRESET", dest="presets")
+
+    listing = commands.add_parser("params", help="print the parameters cell of a variant's notebook")
+    listing.add_argument("variant")
+    listing.set_defaults(command=_params)
+    return parser
+
+
+def read_values(presets: Sequence[Path], pairs: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Merge YAML presets and name-value pairs, the later ones win.
+
+    Raises `ParameterError` for a preset that is missing or is not a list of `name: value` lines.
+    """
+    values: dict[str, Any] = {}
+    for preset in presets:
+        try:
+            read = yaml.safe_load(preset.read_text())
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ParameterError(f"-f {preset}: cannot be read as YAML ({error}).") from None
+        if not isinstance(read, dict) or not all(isinstance(name, str) for name in read):
+            raise ParameterError(f"-f {preset}: must hold lines of `name: value`.")
+        values |= read
+    return values | dict(pairs)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from ganutils import RunDir, build, load_dataset, train, variants
+
+    params = variants.get(options.variant).Params(**read_values(options.presets, options.pairs))
+    dataset = load_dataset(params)
+    print(dataset.summary())
+    run = RunDir.open(params, dataset)
+    history = train(build(params), dataset, params, run)
+    print(f"{run}: {history.epoch} epochs, {history.minutes:.1f} minutes")
+
+
+def _report(options: argparse.Namespace) -> None:
+    from ganutils.report.build import report
+
+    files = report(
+        options.notebook,
+        read_values(options.presets, options.pairs),
+        output_dir=options.output,
+        name=options.name,
+        show_code=options.show_code,
+    )
+    print(files)
+
+
+def _params(options: argparse.Namespace) -> None:
+    from ganutils import variants
+    from ganutils.params import parameters_cell
+
+    print(parameters_cell(variants.get(options.variant).Params))

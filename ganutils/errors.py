@@ -1,0 +1,25 @@
+"""The kit's own errors: each message says what is wrong, what is allowed and what to do."""
+
+
+class GanutilsError(Exception):
+    """Base of all errors that the kit raises on purpose; shown as its message, without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython calls this instead of printing the stack: the message alone helps a student.
+        return [f"{type(self).__name__}: {self}"]
+
+
+class ParameterError(GanutilsError):
+    """A parameter has an unknown name or a value that is not allowed."""
+
+
+class DataError(GanutilsError):
+    """Images cannot be found, fetched or read."""
+
+
+class RunError(GanutilsError):
+    """A run folder cannot be written, or holds something else than this run."""
+
+
+class ReportError(GanutilsError):
+    """A notebook cannot be executed or exported."""

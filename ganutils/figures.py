@@ -1,0 +1,133 @@
+"""Figures: each function returns a Figure; it neither shows nor saves.
+
+Images are drawn at the fixed range of uint8, never normalised per picture.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from ganutils.history import History
+from ganutils.runs import Grid, RunDir
+
+STYLE = {
+    **sns.axes_style("whitegrid"),
+    **sns.plotting_context("paper"),
+    "axes.prop_cycle": mpl.cycler(color=sns.color_palette("colorblind")),
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "figure.dpi": 110,
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "grid.linewidth": 0.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.4,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "ganutils",
+}
+WIDTH = 6.4  # inches between the margins of a page
+_POINTS = 600  # a line of more points than this is drawn as its mean and range
+_DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1, 1, 1)))  # tell lines apart in black and white
+
+
+def tiles(images: Tensor, columns: int, gap: int = 2) -> np.ndarray:
+    """Lay uint8 images (N, 3, H, W) out in rows; returns (height, width, 3) with white gaps."""
+    count, _, height, width = images.shape
+    rows = -(-count // columns)
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, dtype=np.uint8)
+    for index, image in enumerate(images.permute(0, 2, 3, 1).numpy()):
+        top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
+        sheet[top : top + height, left : left + width] = image
+    return sheet
+
+
+def grids(sheets: Mapping[str, Grid], *, across: int = 3, width: float = WIDTH) -> Figure:
+    """Draw titled grids side by side, `across` in a row."""
+    across = min(across, len(sheets))
+    down = -(-len(sheets) // across)
+    pictures = {title: tiles(*grid) for title, grid in sheets.items()}
+    ratio = max(picture.shape[0] / picture.shape[1] for picture in pictures.values())
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, down * (width / across * ratio + 0.25)), layout="constrained")
+        axes = figure.subplots(down, across, squeeze=False).flat
+        for axis, (title, picture) in zip(axes, pictures.items(), strict=False):
+            axis.imshow(picture, interpolation="nearest")
+            axis.set_title(title)
+        for axis in axes:
+            axis.set_axis_off()
+    return figure
+
+
+def real_images(run: RunDir) -> Figure:
+    """Draw some of the images that the run was trained on."""
+    return grids({"": run.real()}, width=0.6 * WIDTH)
+
+
+def epoch_grid(run: RunDir, at_most: int = 6) -> Figure:
+    """Draw the sample grids of up to `at_most` epochs side by side; the same latents in each."""
+    epochs = run.sample_epochs(at_most)
+    return grids({f"epoch {epoch}": run.samples(epoch) for epoch in epochs})
+
+
+def real_and_generated(run: RunDir, epoch: int | None = None) -> Figure:
+    """Draw real images beside the samples of an epoch, the last one unless it is named."""
+    epoch = epoch or run.sample_epochs()[-1]
+    return grids({"real": run.real(), f"generated, epoch {epoch}": run.samples(epoch)}, across=2)
+
+
+def curves(
+    history: History,
+    panels: Mapping[str, Mapping[str, str]],
+    *,
+    reference: float | None = None,
+    log: bool = False,
+    width: float = WIDTH,
+) -> Figure:
+    """Draw history columns against epochs: a panel for each title, each with {column: legend}.
+
+    A thin line shows what was recorded, a thick one its running mean; `reference` is a dotted level.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, 2.5), layout="constrained")
+        axes: Sequence[Axes] = figure.subplots(1, len(panels), squeeze=False)[0]
+        for axis, (title, columns) in zip(axes, panels.items(), strict=True):
+            for number, (column, legend) in enumerate(columns.items()):
+                _line(axis, *history.column(column), legend, number)
+            if reference is not None:
+                axis.axhline(reference, color="0.3", linestyle=":", linewidth=1)
+            axis.set(title=title, xlabel="epoch")
+            axis.set_xlim(left=0)
+            if log:
+                axis.set_yscale("log")
+            axis.legend(loc="best")
+    return figure
+
+
+def _line(axis: Axes, x: np.ndarray, y: np.ndarray, legend: str, number: int) -> None:
+    if not len(x):
+        return
+    colour = sns.color_palette("colorblind")[number]
+    size = max(1, len(x) // _POINTS)
+    kept = len(x) - len(x) % size
+    blocks = y[:kept].reshape(-1, size)
+    ends = x[:kept].reshape(-1, size)[:, -1]
+    axis.fill_between(ends, blocks.min(1), blocks.max(1), color=colour, alpha=0.18, linewidth=0)
+    if size == 1:
+        axis.plot(x, y, color=colour, alpha=0.25, linewidth=0.6)
+    axis.plot(ends, running_mean(blocks.mean(1)), color=colour, linestyle=_DASHES[number], label=legend)
+
+
+def running_mean(values: np.ndarray, share: float = 0.05) -> np.ndarray:
+    """Return the centred mean over a window of `share` of the values; shorter windows at both ends."""
+    reach = int(len(values) * share / 2)
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    middle = np.arange(len(values))
+    low, high = np.maximum(middle - reach, 0), np.minimum(middle + reach + 1, len(values))
+    return (total[high] - total[low]) / (high - low)

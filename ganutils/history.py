@@ -1,0 +1,69 @@
+"""History: what a run recorded, as columns; JSON lines on disk."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+Row = dict[str, float | int]
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Read JSON lines; a last line torn by a crash is left out."""
+    if not path.exists():
+        return []
+    lines = path.read_text().split("\n")
+    return [json.loads(line) for line in lines[:-1] if line]
+
+
+def append_rows(path: Path, rows: Iterable[Row]) -> None:
+    """Append rows as JSON lines in one write."""
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    with path.open("a") as file:
+        file.write(text)
+
+
+@dataclass(frozen=True)
+class History:
+    """What a run recorded: `updates` has a row for each logged step, `epochs` one for each epoch.
+
+    Update rows hold `step` (discriminator updates so far), `epoch` (a fraction), every loss term,
+    every watched value and the gradient norms `d_grad`, `g_grad`; epoch rows hold `epoch`, `step`,
+    `g_step` (generator updates so far), `seconds` (of training alone) and `images_per_second`.
+    """
+
+    updates: list[Row]
+    epochs: list[Row]
+
+    def column(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return epochs (as fractions) and values of one column, where it was recorded."""
+        pairs = [(row["epoch"], row[name]) for row in self.updates if name in row]
+        x, y = zip(*pairs, strict=True) if pairs else ((), ())
+        return np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+
+    def names(self) -> list[str]:
+        """Return the columns of the update rows, in order of first appearance."""
+        seen = dict.fromkeys(name for row in self.updates for name in row)
+        return [name for name in seen if name not in ("step", "epoch")]
+
+    @property
+    def epoch(self) -> int:
+        """Finished epochs."""
+        return int(self.epochs[-1]["epoch"]) if self.epochs else 0
+
+    @property
+    def step(self) -> int:
+        """Discriminator updates so far."""
+        return int(self.updates[-1]["step"]) if self.updates else 0
+
+    @property
+    def minutes(self) -> float:
+        """Minutes spent in finished epochs, without samples and checkpoints."""
+        return sum(row["seconds"] for row in self.epochs) / 60
+
+    @property
+    def images_per_second(self) -> float:
+        """Median over the epochs of real images trained on in a second."""
+        return float(np.median([row["images_per_second"] for row in self.epochs])) if self.epochs else 0.0

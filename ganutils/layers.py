@@ -1,0 +1,63 @@
+"""Shared layers and weight initialisation; never shared networks."""
+
+import torch
+from torch import Tensor, nn
+
+
+def initialise(network: nn.Module) -> nn.Module:
+    """Draw all weights as in DCGAN (Radford 2015, arXiv 1511.06434, section 4) and return the network.
+
+    Convolutions and dense layers N(0, 0.02), biases 0. Batch-norm scales N(1, 0.02), as in the
+    authors' code; the text does not mention them.
+    """
+    for layer in network.modules():
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)):
+            nn.init.normal_(layer.weight, 0.0, 0.02)
+        elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)) and layer.affine:
+            nn.init.normal_(layer.weight, 1.0, 0.02)
+        if isinstance(getattr(layer, "bias", None), Tensor):
+            nn.init.zeros_(layer.bias)
+    return network
+
+
+class Reshape(nn.Module):
+    """(N, ...) -> (N, *shape)."""
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x with its axes after the first replaced by `shape`."""
+        return x.reshape(len(x), *self.shape)
+
+    def extra_repr(self) -> str:
+        """Return the shape for printing."""
+        return str(self.shape)
+
+
+class CheapDropout(nn.Module):
+    """Dropout whose mask takes 8 random bits a number instead of 32, for speed on a CPU.
+
+    The probability is rounded to a multiple of 1/256; what is kept is scaled so that the mean stays
+    exact (Srivastava 2014, JMLR 15).
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.dropped = round(p * 256)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x with a share of its numbers set to 0 while training, unchanged otherwise."""
+        if not self.training or self.dropped == 0:
+            return x
+        words = torch.empty((x.numel() + 7) // 8, dtype=torch.int64, device=x.device).random_(
+            torch.iinfo(torch.int64).min, None
+        )
+        kept = words.view(torch.uint8)[: x.numel()] >= self.dropped
+        mask = kept.to(x.dtype) * (256 / (256 - self.dropped))
+        return x * mask.as_strided(x.shape, x.stride())
+
+    def extra_repr(self) -> str:
+        """Return the probability for printing."""
+        return f"p={self.dropped / 256:.4f}"

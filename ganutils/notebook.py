@@ -1,0 +1,128 @@
+"""What notebooks call: reading their parameters and showing figures, tables and notices with captions.
+
+Outputs carry metadata under the key "ganutils", from which the report takes captions and alt texts.
+"""
+
+import ast
+import io
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from IPython import get_ipython
+from IPython.display import display
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from ganutils import variants
+from ganutils.data import Dataset
+from ganutils.errors import ParameterError
+from ganutils.figures import STYLE
+from ganutils.params import RunParams
+from ganutils.runs import RunDir
+
+_OWN = "# Parameters of"
+_INJECTED = "# Parameters"
+
+
+def read_parameters(variant: str) -> RunParams:
+    """Read the notebook's parameters cell, and what papermill injected after it, strictly.
+
+    The cell begins with `# Parameters of ...`. Raises `ParameterError` with a line for each unknown
+    name, with the nearest valid one, and for each value that is not allowed.
+    """
+    shell = get_ipython()
+    if shell is None:
+        raise ParameterError(
+            "read_parameters works in a notebook only; elsewhere call Params(...) of a variant."
+        )
+    names = assigned_names(shell.user_ns["In"])
+    return variants.get(variant).Params(**{name: shell.user_ns[name] for name in names})
+
+
+def assigned_names(cells: Sequence[str]) -> list[str]:
+    """Return the names set in the last parameters cell that ran and in injected ones that ran after it."""
+    found: dict[str, None] = {}
+    for source in cells:
+        first = source.lstrip().split("\n", 1)[0].rstrip()
+        if first.startswith(_OWN):
+            found = {}
+        elif first != _INJECTED:
+            continue
+        for statement in ast.parse(source).body:
+            targets = (
+                statement.targets
+                if isinstance(statement, ast.Assign)
+                else [getattr(statement, "target", None)]
+            )
+            found |= {target.id: None for target in targets if isinstance(target, ast.Name)}
+    return list(found)
+
+
+def show(figure: Figure, caption: str, alt: str, *, width: str = "full") -> None:
+    """Show a figure with a caption (Markdown, what to see in it) and an alt text (what it looks like)."""
+    has_pixels = any(axis.images for axis in figure.axes)
+    data = {"image/png": _render(figure, "png", 220)}
+    if not has_pixels:
+        data["image/svg+xml"] = _render(figure, "svg", 72).decode()
+    about = {"caption": caption, "alt": alt, "width": width}
+    size = {"image/png": {"width": round(figure.get_figwidth() * 110)}}
+    display(data, raw=True, metadata={"ganutils": about, **size})
+    _markdown(f"*{caption}*", {"role": "caption"})
+
+
+def _render(figure: Figure, kind: str, dpi: int) -> bytes:
+    content = io.BytesIO()
+    stamp = {"Date": None} if kind == "svg" else {"Software": None}
+    with rc_context(STYLE):
+        figure.savefig(content, format=kind, dpi=dpi, metadata=stamp)
+    return content.getvalue()
+
+
+def show_table(
+    rows: Sequence[Sequence[Any]], header: Sequence[str], caption: str, role: str = "table"
+) -> None:
+    """Show a table with a caption."""
+    lines = [header, ["---"] * len(header), *rows]
+    text = "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
+    _markdown(text, {"role": role, "caption": caption})
+
+
+def _cell(value: Any) -> str:
+    text = (
+        f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
+    )
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def show_data(dataset: Dataset) -> None:
+    """Print split and counts, and show the data's notices so that nobody overlooks them."""
+    print(dataset.summary())
+    for notice in dataset.notices:
+        _markdown(f"> **Notice.** {notice}", {"role": "notice"})
+
+
+def show_environment(run: RunDir) -> None:
+    """Show what a reader needs to judge and repeat a run: device, seed, updates, minutes, versions."""
+    history = run.history()
+    described = run.described
+    last = history.epochs[-1] if history.epochs else {"step": history.step, "g_step": 0}
+    rows = [
+        ("Run folder", f"`{run}`"),
+        (
+            "Data",
+            f"{described['data']['label']}, {described['data']['split']}, {described['data']['count']:,} images",
+        ),
+        ("Epochs", f"{history.epoch} of {described['params']['epochs']}"),
+        ("Updates", f"discriminator {last['step']:,}, generator {last['g_step']:,}"),
+        ("Training time", f"{history.minutes:.1f} minutes, {history.images_per_second:.0f} images/s"),
+        ("Seed", str(described["params"]["seed"])),
+    ]
+    for facts in run.environment():
+        rows += [(name.capitalize(), value) for name, value in facts.items()]
+    show_table(rows, ("Fact", "Value"), "Where and how the run was made.", role="environment")
+
+
+def _markdown(text: str, about: dict[str, Any]) -> None:
+    display({"text/markdown": text, "text/plain": text}, raw=True, metadata={"ganutils": about})
+    sys.stdout.flush()

@@ -1,0 +1,73 @@
+"""The Objective protocol, what a GAN is made of, and loss terms as plain functions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ganutils.data.batches import Batch
+from ganutils.prior import Prior
+
+
+@dataclass
+class Terms:
+    """Named scalar losses, whose sum is minimised, and scalars that are only watched.
+
+    The names become history columns and legends.
+    """
+
+    losses: dict[str, Tensor]
+    watched: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def total(self) -> Tensor:
+        """Sum of the losses."""
+        return sum(self.losses.values())
+
+
+class Objective(Protocol):
+    """Everything that makes a GAN this GAN; only the objective calls the discriminator.
+
+    The loop gives real and fake batches of equal size; in the discriminator's turn `fake.images` carry
+    no gradient, in the generator's turn the discriminator's weights are frozen.
+    """
+
+    def discriminator_terms(self, discriminator: Callable, real: Batch, fake: Batch) -> Terms:
+        """Return what the discriminator minimises."""
+
+    def generator_terms(self, discriminator: Callable, real: Batch, fake: Batch) -> Terms:
+        """Return what the generator minimises."""
+
+    def constrain(self, discriminator: nn.Module) -> None:
+        """Act on the weights after each discriminator step (weight clipping), or do nothing."""
+
+
+class Gan(NamedTuple):
+    """What `build(params)` of a variant returns."""
+
+    generator: nn.Module  # (z, labels) -> images; unconditional networks ignore labels
+    discriminator: nn.Module  # whatever its objective calls
+    objective: Objective
+    prior: Prior
+
+
+def bce_real(logits: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Mean binary cross-entropy with the target 1 - smoothing.
+
+    That is -(1 - s) log sigmoid(logits) - s log(1 - sigmoid(logits)); one-sided smoothing s is
+    Salimans 2016, arXiv 1606.03498, section 3.4.
+    """
+    loss = F.softplus(-logits.float()).mean()
+    return loss if smoothing == 0 else (1 - smoothing) * loss + smoothing * bce_fake(logits)
+
+
+def bce_fake(logits: Tensor) -> Tensor:
+    """Mean of -log(1 - sigmoid(logits))."""
+    return F.softplus(logits.float()).mean()
+
+
+def probability(logits: Tensor) -> Tensor:
+    """Mean of sigmoid(logits), detached: D(x) on real images, D(G(z)) on generated ones."""
+    return logits.detach().float().sigmoid().mean()

@@ -1,0 +1,28 @@
+"""Where runs, data and caches lie: the same place for papermill, the command line and JupyterLab."""
+
+import os
+from pathlib import Path
+
+
+def project_root() -> Path:
+    """Return the nearest folder upwards from here that holds `notebooks/`, or the current folder.
+
+    JupyterLab starts a notebook in `notebooks/`, papermill in the folder it was called from: both must
+    find the same `runs/` and `data/`.
+    """
+    here = Path.cwd().resolve()
+    for folder in (here, *here.parents):
+        if (folder / "notebooks").is_dir():
+            return folder
+    return here
+
+
+def resolve(path: str | Path) -> Path:
+    """Return `path` as an absolute path; relative ones start at the project's root, `~` is the home."""
+    return (project_root() / Path(path).expanduser()).resolve()
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be made again (decoded images, features); `GANUTILS_CACHE` moves it."""
+    chosen = os.environ.get("GANUTILS_CACHE")
+    return Path(chosen).expanduser().resolve() if chosen else project_root() / ".cache"

@@ -1,0 +1,219 @@
+"""RunDir: a run is a folder that explains itself.
+
+params.json        the parameters, the variant and the data's fingerprint; guards a resumed run
+environment.json   versions, device and precision of each session that trained here
+history.jsonl      a line of losses, scores and gradient norms for each logged update
+epochs.jsonl       a line of counts and times for each epoch
+samples/           real.png and epoch-00010.png: tiles of image_size without gaps, row by row
+checkpoints/       last.pt: networks, optimisers, random streams and counters
+"""
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
+
+from ganutils.data import Dataset
+from ganutils.errors import RunError
+from ganutils.history import History, Row, append_rows, read_rows
+from ganutils.params import RunParams
+from ganutils.paths import project_root, resolve
+
+
+class Grid(NamedTuple):
+    """Images of one sheet and how many stand in a row."""
+
+    images: Tensor  # (N, 3, S, S) uint8
+    columns: int
+
+
+class RunDir:
+    """The folder of one run; `open` makes or finds it, `RunDir(path)` reads a finished one."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = resolve(path)
+        if not (self.path / "params.json").is_file():
+            raise RunError(f"{self.path} is not a run folder: it has no params.json.")
+
+    @classmethod
+    def open(cls, params: RunParams, dataset: Dataset) -> "RunDir":
+        """Find the run folder of these parameters and data, or create it.
+
+        The same parameters find the same folder, so that a run goes on where it stopped. Raises
+        `RunError` if the folder cannot be written or holds a run of other parameters; the message
+        lists the differences.
+        """
+        described = _describe(params, dataset)
+        path = resolve(params.run) if params.run else project_root() / "runs" / _name(described)
+        if (path / "params.json").is_file():
+            run = cls(path)
+            run._guard(described)
+        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RunError(f"run = {str(path)!r}: is there but is not a run folder. Choose a new name.")
+        try:
+            for folder in (path / "samples", path / "checkpoints"):
+                folder.mkdir(parents=True, exist_ok=True)
+            write_atomic(path / "params.json", json.dumps(described, indent=2).encode())
+        except OSError as error:
+            raise RunError(
+                f"run = {str(path)!r}: cannot be written ({error.strerror}). Choose a folder of your own."
+            ) from None
+        return cls(path)
+
+    def __str__(self) -> str:
+        root = project_root()
+        return str(self.path.relative_to(root) if self.path.is_relative_to(root) else self.path)
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """The content of params.json: variant, params, data."""
+        return json.loads((self.path / "params.json").read_text())
+
+    def _guard(self, new: dict[str, Any]) -> None:
+        old = self.described
+        differences = []
+        if old["variant"] != new["variant"]:
+            differences.append(f"variant: {old['variant']} there, {new['variant']} now")
+        if old["data"]["fingerprint"] != new["data"]["fingerprint"]:
+            differences.append(f"images: {_images(old)} there, {_images(new)} now")
+        old_params, new_params = old["params"], new["params"]
+        for name in {**old_params, **new_params}:
+            before, now = old_params.get(name), new_params.get(name)
+            changes = new["may"].get(name, "stay")
+            if before != now and not (changes == "change" or (changes == "grow" and now > before)):
+                hint = " (may only grow)" if changes == "grow" else ""
+                differences.append(f"{name}: {before!r} there, {now!r} now{hint}")
+        if differences:
+            raise RunError(
+                f"run = {str(self.path)!r}: holds another run. The differences:\n  "
+                + "\n  ".join(differences)
+                + "\nChoose a new run folder, or the same parameters."
+            )
+
+    def history(self) -> History:
+        """Read what was recorded."""
+        return History(read_rows(self.path / "history.jsonl"), read_rows(self.path / "epochs.jsonl"))
+
+    def append(self, updates: Iterable[Row] = (), epochs: Iterable[Row] = ()) -> None:
+        """Append rows to the history."""
+        append_rows(self.path / "history.jsonl", updates)
+        append_rows(self.path / "epochs.jsonl", epochs)
+
+    def cut_history(self, step: int) -> None:
+        """Drop all rows after `step`: what was recorded after the checkpoint is recorded again."""
+        for file in ("history.jsonl", "epochs.jsonl"):
+            rows = [row for row in read_rows(self.path / file) if row["step"] <= step]
+            write_atomic(self.path / file, "".join(json.dumps(row) + "\n" for row in rows).encode())
+
+    def save_grid(self, name: str, images: Tensor, columns: int) -> None:
+        """Write uint8 images (N, 3, S, S) as tiles of one PNG, whose text `count` holds N."""
+        count, _, size, _ = images.shape
+        rows = -(-count // columns)
+        tiles = torch.zeros(rows * columns, 3, size, size, dtype=torch.uint8)
+        tiles[:count] = images
+        sheet = tiles.reshape(rows, columns, 3, size, size).permute(0, 3, 1, 4, 2)
+        facts = PngInfo()
+        facts.add_text("count", str(count))
+        content = io.BytesIO()
+        picture = Image.fromarray(sheet.reshape(rows * size, columns * size, 3).numpy())
+        picture.save(content, format="png", pnginfo=facts)
+        write_atomic(self.path / "samples" / f"{name}.png", content.getvalue())
+
+    def load_grid(self, name: str) -> Grid:
+        """Read a PNG of tiles, row by row."""
+        size = self.described["params"]["image_size"]
+        with Image.open(self.path / "samples" / f"{name}.png") as picture:
+            count = int(picture.text["count"])
+            sheet = torch.from_numpy(np.array(picture.convert("RGB")))
+        rows, columns = sheet.shape[0] // size, sheet.shape[1] // size
+        tiles = sheet.reshape(rows, size, columns, size, 3).permute(0, 2, 4, 1, 3)
+        return Grid(tiles.reshape(rows * columns, 3, size, size)[:count], columns)
+
+    def sample_epochs(self, at_most: int | None = None) -> list[int]:
+        """Return the epochs that have a sample grid; of many, `at_most` spread evenly, both ends included."""
+        epochs = sorted(int(path.stem.split("-")[1]) for path in (self.path / "samples").glob("epoch-*.png"))
+        if at_most is None or len(epochs) <= at_most:
+            return epochs
+        return [epochs[round(i * (len(epochs) - 1) / max(1, at_most - 1))] for i in range(at_most)]
+
+    def samples(self, epoch: int) -> Grid:
+        """Return the sample grid of an epoch; the same latents at every epoch."""
+        return self.load_grid(f"epoch-{epoch:05d}")
+
+    def real(self) -> Grid:
+        """Return some of the real images that the run was trained on."""
+        return self.load_grid("real")
+
+    def save_checkpoint(self, state: dict[str, Any]) -> None:
+        """Write tensors and plain data to checkpoints/last.pt."""
+        target = self.path / "checkpoints" / "last.pt"
+        torch.save(state, target.with_suffix(".tmp"))
+        os.replace(target.with_suffix(".tmp"), target)
+
+    def load_checkpoint(self, device: torch.device | str = "cpu") -> dict[str, Any] | None:
+        """Read checkpoints/last.pt without executing anything in it; None if there is none."""
+        target = self.path / "checkpoints" / "last.pt"
+        if not target.exists():
+            return None
+        return torch.load(target, map_location=device, weights_only=True)
+
+    def note_environment(self, facts: dict[str, str]) -> None:
+        """Add one session's facts to environment.json, unless the last session had the same."""
+        sessions = self.environment()
+        if not sessions or sessions[-1] != facts:
+            text = json.dumps([*sessions, facts], indent=2)
+            write_atomic(self.path / "environment.json", text.encode())
+
+    def environment(self) -> list[dict[str, str]]:
+        """Return the facts of each session that trained here."""
+        path = self.path / "environment.json"
+        return json.loads(path.read_text()) if path.exists() else []
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file so that a reader finds the old content or the new, never half of it."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
+
+
+def _images(described: dict[str, Any]) -> str:
+    data = described["data"]
+    return f"{data['label']}, {data['count']:,} images (content {data['fingerprint'][:8]})"
+
+
+def _describe(params: RunParams, dataset: Dataset) -> dict[str, Any]:
+    return {
+        "variant": params.variant,
+        "params": params.model_dump(),
+        "may": {name: params.may(name) for name in params.model_dump()},
+        "data": {
+            "label": dataset.label,
+            "split": dataset.split,
+            "count": len(dataset.images),
+            "classes": list(dataset.classes),
+            "fingerprint": dataset.fingerprint,
+        },
+    }
+
+
+def _name(described: dict[str, Any]) -> str:
+    kept = {name: value for name, value in described["params"].items() if described["may"][name] != "change"}
+    identity = json.dumps([described["variant"], kept, described["data"]["fingerprint"]], sort_keys=True)
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
+    label = "".join(letter if letter.isalnum() else "-" for letter in described["data"]["label"].lower())
+    return f"{described['variant']}-{label}-{digest}".replace("--", "-")

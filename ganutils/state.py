@@ -1,0 +1,105 @@
+"""Everything that a training step reads and changes: what a checkpoint has to hold."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from ganutils.objective import Gan
+from ganutils.params import RunParams
+
+
+def stream(seed: int, name: str, index: int = 0) -> torch.Generator:
+    """Return a random stream of its own for a purpose: streams of other names or indices never overlap."""
+    digest = hashlib.sha256(f"{seed}/{name}/{index}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+
+
+class TrainState:
+    """Networks, their moving average, optimisers, random streams and counters of a run."""
+
+    def __init__(self, gan: Gan, params: RunParams, device: torch.device) -> None:
+        self.generator = gan.generator.to(device, memory_format=torch.channels_last)
+        self.discriminator = gan.discriminator.to(device, memory_format=torch.channels_last)
+        self.average = _moving_average(self.generator, params.ema)
+        self.g_optimizer = _optimizer(self.generator.parameters(), params, params.learning_rate)
+        self.d_optimizer = _optimizer(
+            self.discriminator.parameters(), params, params.learning_rate * params.d_learning_rate
+        )
+        self.latents = stream(params.seed, "latents")
+        self.flips = stream(params.seed, "flips")
+        self.step = 0  # discriminator updates
+        self.g_step = 0  # generator updates
+        self.epoch_seconds = 0.0  # spent in the unfinished epoch
+
+    @property
+    def sampler(self) -> nn.Module:
+        """The generator that draws samples: the moving average if there is one."""
+        return self.generator if self.average is None else self.average.module
+
+    def scale_learning_rate(self, factor: float) -> None:
+        """Set both learning rates to `factor` times their first values."""
+        for optimizer in (self.g_optimizer, self.d_optimizer):
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * factor
+
+    def capture(self) -> dict[str, Any]:
+        """Return tensors and plain data from which `restore` continues exactly."""
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        return {
+            **{name: part.state_dict() for name, part in self._parts().items()},
+            "random": {
+                "latents": self.latents.get_state(),
+                "flips": self.flips.get_state(),
+                "torch": torch.get_rng_state(),
+                "cuda": cuda,
+            },
+            "step": self.step,
+            "g_step": self.g_step,
+            "epoch_seconds": self.epoch_seconds,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `capture` returned; the global random streams too."""
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        random: dict[str, Tensor] = state["random"]
+        self.latents.set_state(random["latents"].cpu())
+        self.flips.set_state(random["flips"].cpu())
+        torch.set_rng_state(random["torch"].cpu())
+        if random["cuda"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all([state.cpu() for state in random["cuda"]])
+        self.step, self.g_step = state["step"], state["g_step"]
+        self.epoch_seconds = state["epoch_seconds"]
+
+    def _parts(self) -> dict[str, Any]:
+        parts = {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "g_optimizer": self.g_optimizer,
+            "d_optimizer": self.d_optimizer,
+        }
+        return parts if self.average is None else {**parts, "average": self.average}
+
+
+def _moving_average(generator: nn.Module, decay: float) -> AveragedModel | None:
+    """Average the weights as Karras 2018, arXiv 1710.10196; batch-norm statistics are the generator's own."""
+    if decay == 0:
+        return None
+    return AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=False)
+
+
+def _optimizer(
+    weights: Iterable[nn.Parameter], params: RunParams, learning_rate: float
+) -> torch.optim.Optimizer:
+    if params.optimizer == "adam":
+        betas = (params.beta1, params.beta2)
+        optimizer = torch.optim.Adam(weights, lr=learning_rate, betas=betas, fused=True)
+    else:
+        optimizer = torch.optim.RMSprop(weights, lr=learning_rate, alpha=params.beta2)
+    for group in optimizer.param_groups:
+        group["initial_lr"] = learning_rate
+    return optimizer

@@ -1,0 +1,52 @@
+"""Layer tables as in a paper: layer, output shape, parameters."""
+
+import torch
+from torch import Tensor, nn
+
+Row = tuple[str, str, int]
+
+
+def layer_table(network: nn.Module, *inputs: Tensor) -> list[Row]:
+    """Return (layer, output shape without the batch, parameters) for each layer that `inputs` pass.
+
+    Batch norm counts its four numbers a channel: scale, shift and the two running statistics. The
+    network's mode and statistics stay as they are.
+    """
+    rows: list[Row] = []
+
+    def note(layer: nn.Module, _: tuple, output: Tensor) -> None:
+        rows.append((_describe(layer), "x".join(str(n) for n in output.shape[1:]) or "1", count(layer)))
+
+    leaves = [layer for layer in network.modules() if not list(layer.children())]
+    hooks = [layer.register_forward_hook(note) for layer in leaves]
+    was_training = network.training
+    try:
+        with torch.no_grad():
+            network.eval()(*inputs)
+    finally:
+        network.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    return rows
+
+
+def count(network: nn.Module) -> int:
+    """Return the trainable parameters, and the running statistics of batch norm."""
+    statistics = [b for name, b in network.named_buffers() if name.endswith(("running_mean", "running_var"))]
+    return sum(tensor.numel() for tensor in [*network.parameters(), *statistics])
+
+
+def trainable(network: nn.Module) -> int:
+    """Return the number of trainable parameters."""
+    return sum(weight.numel() for weight in network.parameters())
+
+
+def _describe(layer: nn.Module) -> str:
+    name = type(layer).__name__
+    if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+        kernel = "x".join(str(n) for n in layer.kernel_size)
+        bias = "" if layer.bias is None else ", bias"
+        return f"{name} {kernel}, stride {layer.stride[0]}{bias}"
+    if isinstance(layer, nn.LeakyReLU):
+        return f"{name} {layer.negative_slope:g}"
+    return name

@@ -1,0 +1,248 @@
+"""The training loop: one for all variants; it names none."""
+
+import math
+import signal
+import threading
+import time
+from types import FrameType
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from ganutils.data import Batch, Dataset, to_float, to_uint8
+from ganutils.data.batches import epoch_order, flip_some
+from ganutils.environment import facts
+from ganutils.errors import ParameterError
+from ganutils.hardware import choose
+from ganutils.history import History
+from ganutils.objective import Gan
+from ganutils.params import RunParams, is_sampled
+from ganutils.progress import Progress
+from ganutils.recorder import Recorder
+from ganutils.runs import RunDir
+from ganutils.state import TrainState, stream
+
+
+def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History:
+    """Train until `params.epochs`, from where the run folder stands; a finished run is only read.
+
+    Stopping (Ctrl-C, the notebook's stop button, `max_minutes`) ends after the running update and
+    saves; the same call goes on from there. Raises `ParameterError` for a batch larger than the data,
+    a device that is not there, or an unsupported precision; `RunError` when a loss is not finite.
+    """
+    count = len(dataset.images)
+    if params.batch_size > count:
+        raise ParameterError(
+            f"batch_size = {params.batch_size}: is larger than the data, {count:,} images. "
+            f"Use at most {count}, or more images."
+        )
+    history = run.history()
+    checkpoint = run.load_checkpoint()
+    if checkpoint is not None and history.epoch >= params.epochs:
+        print(f"{run.name} is finished: {history.epoch} epochs read, nothing trained.")
+        return history
+    with torch.random.fork_rng():
+        torch.manual_seed(params.seed)
+        loop = _Loop(gan, dataset, params, run)
+        if checkpoint is not None:
+            loop.state.restore(checkpoint)
+        run.cut_history(loop.state.step)
+        run.note_environment(facts(loop.hardware))
+        loop.train()
+    return run.history()
+
+
+class _Loop:
+    """One session of training."""
+
+    def __init__(self, gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> None:
+        self.gan, self.params, self.run = gan, params, run
+        self.hardware = choose(params)
+        self.state = TrainState(gan, params, self.hardware.device)
+        self.images = dataset.images.to(self.hardware.device)
+        self.labels = dataset.labels.to(self.hardware.device)
+        self.steps_per_epoch = len(dataset.images) // params.batch_size
+        self.recorder = Recorder(run, params.log_every, self.steps_per_epoch)
+        self.progress = Progress(params.epochs * self.steps_per_epoch, self.state.step, params.epochs)
+        self.stop = _StopSignal(params.max_minutes)
+
+    def train(self) -> None:
+        state, epochs = self.state, self.params.epochs
+        print(f"Training on {self.hardware}. Run folder: {self.run}")
+        if state.step == 0:
+            self._keep_real_images()
+        try:
+            with self.stop:
+                for epoch in range(state.step // self.steps_per_epoch, epochs):
+                    self._train_epoch(epoch)
+                    if self.stop.is_requested():
+                        break
+        finally:
+            self.progress.close()
+        if state.step < epochs * self.steps_per_epoch:
+            done = state.step / self.steps_per_epoch
+            print(f"Stopped {self.stop.reason} after {done:.2f} of {epochs} epochs. Everything is saved.")
+            print("The same command goes on from here.")
+
+    def _train_epoch(self, epoch: int) -> None:
+        state, params = self.state, self.params
+        last = (epoch + 1) * self.steps_per_epoch
+        clock = saved = time.monotonic()
+        order = epoch_order(len(self.images), params.batch_size, stream(params.seed, "order", epoch))
+        for indices in order[state.step - epoch * self.steps_per_epoch :]:
+            if params.decay == "linear":
+                state.scale_learning_rate(1 - state.step / (params.epochs * self.steps_per_epoch))
+            self.recorder.add(state.step + 1, self._update(indices))
+            state.step += 1
+            if state.step == last or not self.recorder.is_complete(state.step):
+                continue
+            if self.recorder.is_due():
+                self.recorder.flush()
+                self.progress.advance(state.step, self.recorder.newest)
+            leaving = self.stop.is_requested()
+            if leaving or time.monotonic() - saved > 60 * params.checkpoint_minutes:
+                state.epoch_seconds += time.monotonic() - clock
+                self._save()
+                clock = saved = time.monotonic()
+            if leaving:
+                return
+        self.recorder.flush()
+        state.epoch_seconds += time.monotonic() - clock
+        self._end_epoch(epoch + 1)
+
+    def _update(self, indices: Tensor) -> dict[str, Tensor]:
+        """Make one discriminator update and, every `d_steps`, a generator update on the same latents.
+
+        Drawing new latents for the generator, as Goodfellow 2014 writes it, would cost another pass.
+        """
+        state, objective = self.state, self.gan.objective
+        real = self._real_batch(indices)
+        with_generator = (state.step + 1) % self.params.d_steps == 0
+        z, labels = self.gan.prior.sample(len(indices), generator=state.latents, device=self.hardware.device)
+        with self.hardware.autocast(), torch.set_grad_enabled(with_generator):
+            fake = Batch(state.generator(z, labels).float(), labels)
+
+        with self.hardware.autocast():
+            terms = objective.discriminator_terms(
+                state.discriminator, real, Batch(fake.images.detach(), labels)
+            )
+        values = {**terms.losses, **terms.watched}
+        values["d_grad"] = _descend(terms.total, state.discriminator, state.d_optimizer)
+        objective.constrain(state.discriminator)
+
+        if with_generator:
+            state.discriminator.requires_grad_(False)
+            with self.hardware.autocast():
+                terms = objective.generator_terms(state.discriminator, real, fake)
+            state.discriminator.requires_grad_(True)
+            values |= {**terms.losses, **terms.watched}
+            values["g_grad"] = _descend(terms.total, state.generator, state.g_optimizer)
+            state.g_step += 1
+            if state.average is not None:
+                state.average.update_parameters(state.generator)
+        return {name: value.detach() for name, value in values.items()}
+
+    def _real_batch(self, indices: Tensor) -> Batch:
+        indices = indices.to(self.images.device, non_blocking=True)
+        images = to_float(self.images[indices])
+        if self.params.flip:
+            images = flip_some(images, self.state.flips)
+        return Batch(images.contiguous(memory_format=torch.channels_last), self.labels[indices])
+
+    def _end_epoch(self, epoch: int) -> None:
+        state = self.state
+        row = {
+            "epoch": epoch,
+            "step": state.step,
+            "g_step": state.g_step,
+            "seconds": round(state.epoch_seconds, 3),
+            "images_per_second": round(
+                self.steps_per_epoch * self.params.batch_size / state.epoch_seconds, 1
+            ),
+        }
+        if is_sampled(epoch, self.params.sample_epochs) or epoch == self.params.epochs:
+            self._sample(epoch)
+        self.run.append(epochs=[row])
+        self.progress.advance(state.step, self.recorder.newest)
+        self.progress.epoch(epoch, self.recorder.epoch_means(), row["images_per_second"])
+        state.epoch_seconds = 0.0
+        self._save()
+
+    def _save(self) -> None:
+        self.recorder.flush()
+        self.run.save_checkpoint(self.state.capture())
+
+    def _sample(self, epoch: int) -> None:
+        prior, count = self.gan.prior, self.params.n_samples
+        z, labels = prior.grid(
+            count, generator=stream(self.params.seed, "evaluation"), device=self.hardware.device
+        )
+        images = to_uint8(generate(self.state.sampler, z, labels)).cpu()
+        self.run.save_grid(f"epoch-{epoch:05d}", images, prior.columns(count))
+
+    def _keep_real_images(self) -> None:
+        count = min(self.params.n_samples, len(self.images))
+        chosen = torch.randperm(len(self.images), generator=stream(self.params.seed, "real"))[:count]
+        images = self.images[chosen.to(self.images.device)].cpu()
+        self.run.save_grid("real", images, self.gan.prior.columns(count))
+
+
+@torch.no_grad()
+def generate(generator: torch.nn.Module, z: Tensor, labels: Tensor, batch_size: int = 256) -> Tensor:
+    """Return the images (N, 3, S, S) in [-1, 1] of latents z (N, size), in eval mode and fp32.
+
+    The generator's mode is put back afterwards, so that looking never changes training.
+    """
+    was_training = generator.training
+    generator.eval()
+    parts = [
+        generator(some_z, some_labels).float()
+        for some_z, some_labels in zip(z.split(batch_size), labels.split(batch_size), strict=True)
+    ]
+    generator.train(was_training)
+    return torch.cat(parts)
+
+
+def _descend(loss: Tensor, network: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Tensor:
+    """Make one optimiser step and return the norm of the gradient."""
+    loss.backward()
+    norm = torch.nn.utils.get_total_norm(
+        [weight.grad for weight in network.parameters() if weight.grad is not None]
+    )
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return norm
+
+
+class _StopSignal:
+    """Asks to stop after the running update: at the first Ctrl-C or when the time is up.
+
+    A second Ctrl-C raises `KeyboardInterrupt` at once.
+    """
+
+    def __init__(self, max_minutes: float) -> None:
+        self._deadline = time.monotonic() + 60 * max_minutes if max_minutes else math.inf
+        self._interrupted = False
+        self._in_main_thread = threading.current_thread() is threading.main_thread()
+
+    def is_requested(self) -> bool:
+        return self._interrupted or time.monotonic() > self._deadline
+
+    @property
+    def reason(self) -> str:
+        return "by the user" if self._interrupted else "by max_minutes"
+
+    def __enter__(self) -> Self:
+        if self._in_main_thread:
+            self._before = signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self._interrupted:
+            raise KeyboardInterrupt
+        self._interrupted = True
+
+    def __exit__(self, *error: object) -> None:
+        if self._in_main_thread:
+            signal.signal(signal.SIGINT, self._before)

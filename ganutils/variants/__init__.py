@@ -1,0 +1,35 @@
+"""One file a GAN: its `Params`, networks, objective and `build(params)`; found by file name."""
+
+import importlib
+import pkgutil
+from types import ModuleType
+
+import torch
+
+from ganutils.errors import ParameterError
+from ganutils.objective import Gan
+from ganutils.params import RunParams, nearest
+
+
+def names() -> list[str]:
+    """Return the names of all variants: the files of this folder."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+
+
+def get(name: str) -> ModuleType:
+    """Return the module of a variant; `ParameterError` if there is none of that name."""
+    if name not in names():
+        raise ParameterError(
+            f"There is no variant {name!r}{nearest(name, names())}; there are {', '.join(names())}."
+        )
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def build(params: RunParams) -> Gan:
+    """Build the networks, objective and prior of `params.variant`.
+
+    The weights depend on `params.seed` alone; the global random stream is left as it was.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(params.seed)
+        return get(params.variant).build(params)

@@ -1,0 +1,144 @@
+"""DCGAN: deep convolutional GAN (Radford, Metz, Chintala 2015, arXiv 1511.06434).
+
+Two published shapes: `conv`, the paper's 4x4 convolutions (Fig. 1), and `dense`, the small
+32x32 network of the TensorFlow tutorial, whose generator starts from a dense layer.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from torch import Tensor, nn
+
+from ganutils.data.batches import Batch
+from ganutils.layers import CheapDropout, Reshape, initialise
+from ganutils.objective import Gan, Terms, bce_fake, bce_real, probability
+from ganutils.params import RunParams, knob
+from ganutils.prior import Prior
+
+
+class Params(RunParams):
+    """DCGAN's parameters beside those that all runs share."""
+
+    network: Literal["conv", "dense"] = knob("conv", "conv (32 or 64 pixels) or dense (32 pixels)")
+    width: int = knob(64, "channels beside the image; each stage inwards doubles them", ge=1, le=512)
+    label_smoothing: float = knob(0.0, "real images get the target 1 minus this", ge=0, lt=0.5)
+
+    def model_post_init(self, context: object, /) -> None:
+        """Check what two parameters forbid together."""
+        if self.network == "dense":
+            self.require(self.image_size == 32, "image_size", "must be 32 with network='dense'")
+
+
+class Generator(nn.Module):
+    """Latents z (N, latent_size) -> images (N, 3, S, S) in [-1, 1]; labels are ignored."""
+
+    def __init__(self, layers: nn.Sequential) -> None:
+        super().__init__()
+        self.layers = layers
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return the images of the latents."""
+        return self.layers(z)
+
+
+def conv_generator(latent_size: int, image_size: int, width: int) -> nn.Sequential:
+    """100-512-256-128-64-3 at 64x64; the widest stage is left out at 32x32."""
+    channels = [width * 2**i for i in reversed(range(image_size.bit_length() - 3))]
+    layers: list[nn.Module] = [
+        Reshape(latent_size, 1, 1),
+        nn.ConvTranspose2d(latent_size, channels[0], 4, bias=False),
+    ]
+    for inner, outer in zip(channels, [*channels[1:], 3], strict=True):
+        layers += [nn.BatchNorm2d(inner), nn.ReLU(inplace=True)]
+        layers += [nn.ConvTranspose2d(inner, outer, 4, stride=2, padding=1, bias=False)]
+    return nn.Sequential(*layers, nn.Tanh())
+
+
+def conv_discriminator(image_size: int, width: int) -> nn.Sequential:
+    """3-64-128-256-512-1 at 64x64; one stage shorter at 32x32. Images (N, 3, S, S) -> logits (N,)."""
+    channels = [width * 2**i for i in range(image_size.bit_length() - 3)]
+    layers: list[nn.Module] = [
+        nn.Conv2d(3, width, 4, stride=2, padding=1, bias=False),
+        nn.LeakyReLU(0.2, inplace=True),
+    ]
+    for outer, inner in pairwise(channels):
+        layers += [nn.Conv2d(outer, inner, 4, stride=2, padding=1, bias=False)]
+        layers += [nn.BatchNorm2d(inner), nn.LeakyReLU(0.2, inplace=True)]
+    return nn.Sequential(*layers, nn.Conv2d(channels[-1], 1, 4, bias=False), nn.Flatten(0))
+
+
+def dense_generator(latent_size: int, width: int) -> nn.Sequential:
+    """Dense 100 to 8x8x256, then 5x5 transposed convolutions to 128, 64 and 3 channels."""
+    first = 4 * width
+    return nn.Sequential(
+        nn.Linear(latent_size, 8 * 8 * first, bias=False),
+        nn.BatchNorm1d(8 * 8 * first),
+        nn.LeakyReLU(0.3, inplace=True),
+        Reshape(first, 8, 8),
+        nn.ConvTranspose2d(first, 2 * width, 5, padding=2, bias=False),
+        nn.BatchNorm2d(2 * width),
+        nn.LeakyReLU(0.3, inplace=True),
+        nn.ConvTranspose2d(2 * width, width, 5, stride=2, padding=2, output_padding=1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.LeakyReLU(0.3, inplace=True),
+        nn.ConvTranspose2d(width, 3, 5, stride=2, padding=2, output_padding=1, bias=False),
+        nn.Tanh(),
+    )
+
+
+def dense_discriminator(width: int) -> nn.Sequential:
+    """5x5 convolutions of stride 2 to 64 and 128 channels, then one dense logit (N,)."""
+    return nn.Sequential(
+        nn.Conv2d(3, width, 5, stride=2, padding=2),
+        nn.LeakyReLU(0.3, inplace=True),
+        CheapDropout(0.3),
+        nn.Conv2d(width, 2 * width, 5, stride=2, padding=2),
+        nn.LeakyReLU(0.3, inplace=True),
+        CheapDropout(0.3),
+        nn.Flatten(),
+        nn.Linear(8 * 8 * 2 * width, 1),
+        nn.Flatten(0),
+    )
+
+
+@dataclass(frozen=True)
+class NonSaturating:
+    """The generator maximises log D(G(z)) (Goodfellow 2014, arXiv 1406.2661, section 3).
+
+    Real and generated images pass the discriminator in batches of their own, as batch norm wants it.
+    """
+
+    label_smoothing: float = 0.0
+
+    def discriminator_terms(self, discriminator: Callable, real: Batch, fake: Batch) -> Terms:
+        """-log D(x) and -log(1 - D(G(z))), averaged over the batch."""
+        on_real, on_fake = discriminator(real.images), discriminator(fake.images)
+        return Terms(
+            {"d_real": bce_real(on_real, self.label_smoothing), "d_fake": bce_fake(on_fake)},
+            {"D(x)": probability(on_real), "D(G(z))": probability(on_fake)},
+        )
+
+    def generator_terms(self, discriminator: Callable, real: Batch, fake: Batch) -> Terms:
+        """-log D(G(z)), averaged over the batch."""
+        return Terms({"g_fake": bce_real(discriminator(fake.images))})
+
+    def constrain(self, discriminator: nn.Module) -> None:
+        """Nothing: the weights are free."""
+
+
+def build(params: Params) -> Gan:
+    """Build the networks with DCGAN's initialisation, the objective and the prior."""
+    if params.network == "conv":
+        generator = conv_generator(params.latent_size, params.image_size, params.width)
+        discriminator = conv_discriminator(params.image_size, params.width)
+    else:
+        generator = dense_generator(params.latent_size, params.width)
+        discriminator = dense_discriminator(params.width)
+    return Gan(
+        generator=initialise(Generator(generator)),
+        discriminator=initialise(discriminator),
+        objective=NonSaturating(params.label_smoothing),
+        prior=Prior(params.latent_size, params.prior),
+    )
