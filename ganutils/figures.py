@@ -56,7 +56,7 @@ def grids(sheets: Mapping[str, Grid], *, across: int = 3, width: float = WIDTH) 
     ratio = max(picture.shape[0] / picture.shape[1] for picture in pictures.values())
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, down * (width / across * ratio + 0.25)), layout="constrained")
-        axes = figure.subplots(down, across, squeeze=False).flat
+        axes = list(figure.subplots(down, across, squeeze=False).flat)
         for axis, (title, picture) in zip(axes, pictures.items(), strict=False):
             axis.imshow(picture, interpolation="nearest")
             axis.set_title(title)
@@ -100,13 +100,14 @@ def curves(
         for axis, (title, columns) in zip(axes, panels.items(), strict=True):
             for number, (column, legend) in enumerate(columns.items()):
                 _line(axis, *history.column(column), legend, number)
+            if axis.lines:
+                axis.legend(loc="best")
             if reference is not None:
                 axis.axhline(reference, color="0.3", linestyle=":", linewidth=1)
             axis.set(title=title, xlabel="epoch")
             axis.set_xlim(left=0)
             if log:
                 axis.set_yscale("log")
-            axis.legend(loc="best")
     return figure
 
 

@@ -48,6 +48,11 @@ class History:
         seen = dict.fromkeys(name for row in self.updates for name in row)
         return [name for name in seen if name not in ("step", "epoch")]
 
+    def last_mean(self, name: str) -> float:
+        """Return the mean of a column over the last epoch, NaN where nothing was recorded."""
+        x, y = self.column(name)
+        return float(y[x > x[-1] - 1].mean()) if len(x) else float("nan")
+
     @property
     def epoch(self) -> int:
         """Finished epochs."""

@@ -106,13 +106,11 @@ def show_environment(run: RunDir) -> None:
     """Show what a reader needs to judge and repeat a run: device, seed, updates, minutes, versions."""
     history = run.history()
     described = run.described
+    data = described["data"]
     last = history.epochs[-1] if history.epochs else {"step": history.step, "g_step": 0}
     rows = [
         ("Run folder", f"`{run}`"),
-        (
-            "Data",
-            f"{described['data']['label']}, {described['data']['split']}, {described['data']['count']:,} images",
-        ),
+        ("Data", f"{data['label']}, {data['split']} split, {data['count']:,} images"),
         ("Epochs", f"{history.epoch} of {described['params']['epochs']}"),
         ("Updates", f"discriminator {last['step']:,}, generator {last['g_step']:,}"),
         ("Training time", f"{history.minutes:.1f} minutes, {history.images_per_second:.0f} images/s"),

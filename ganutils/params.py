@@ -53,14 +53,16 @@ class RunParams(BaseModel):
     prior: PriorKind = knob("normal", f"where latents come from: {', '.join(get_args(PriorKind))}")
 
     epochs: int = knob(10, "passes over the real images", may="grow", ge=1)
-    max_minutes: float = knob(0, "pause after so many minutes, 0: no limit", may="change", ge=0)
+    max_minutes: float = knob(0.0, "pause after so many minutes, 0: no limit", may="change", ge=0)
     batch_size: int = knob(64, "real images in an update", ge=2)
     optimizer: Literal["adam", "rmsprop"] = knob("adam", "adam or rmsprop")
     learning_rate: float = knob(2e-4, "step size of both networks", gt=0, lt=1)
     d_learning_rate: float = knob(1.0, "the discriminator's step size in multiples of it", gt=0, le=100)
     beta1: float = knob(0.5, "Adam's decay of the mean gradient", ge=0, lt=1)
     beta2: float = knob(0.999, "Adam's decay of the squared gradient; RMSprop's too", ge=0, lt=1)
-    decay: Literal["none", "linear"] = knob("none", "none or linear: learning rate falls to 0 at the end")
+    schedule: Literal["constant", "linear"] = knob(
+        "constant", "learning rate: constant, or linear to 0 at the end"
+    )
     d_steps: int = knob(1, "discriminator updates for one generator update", ge=1, le=100)
     ema: float = knob(0.0, "decay of the generator's moving average used for samples, 0: off", ge=0, lt=1)
 
@@ -125,7 +127,7 @@ class RunParams(BaseModel):
 
     def may(self, name: str) -> str:
         """Say what a resumed run allows for a parameter: stay, grow or change."""
-        if name == "epochs" and self.decay == "linear":
+        if name == "epochs" and self.schedule == "linear":
             return "stay"  # the learning rate of every update depends on the length
         return type(self).model_fields[name].json_schema_extra["may"]
 

@@ -4,14 +4,17 @@ params.json        the parameters, the variant and the data's fingerprint; guard
 environment.json   versions, device and precision of each session that trained here
 history.jsonl      a line of losses, scores and gradient norms for each logged update
 epochs.jsonl       a line of counts and times for each epoch
-samples/           real.png and epoch-00010.png: tiles of image_size without gaps, row by row
+samples/           real.png, epoch-00010.png: tiles of image_size without gaps, row by row
 checkpoints/       last.pt: networks, optimisers, random streams and counters
 """
 
 import hashlib
 import io
 import json
+import math
 import os
+import pickle
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +30,7 @@ from ganutils.errors import RunError
 from ganutils.history import History, Row, append_rows, read_rows
 from ganutils.params import RunParams
 from ganutils.paths import project_root, resolve
+from ganutils.streams import stream
 
 
 class Grid(NamedTuple):
@@ -55,19 +59,21 @@ class RunDir:
         described = _describe(params, dataset)
         path = resolve(params.run) if params.run else project_root() / "runs" / _name(described)
         if (path / "params.json").is_file():
-            run = cls(path)
-            run._guard(described)
+            cls(path)._guard(described)
         elif path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise RunError(f"run = {str(path)!r}: is there but is not a run folder. Choose a new name.")
         try:
             for folder in (path / "samples", path / "checkpoints"):
                 folder.mkdir(parents=True, exist_ok=True)
             write_atomic(path / "params.json", json.dumps(described, indent=2).encode())
+            run = cls(path)
+            if not (path / "samples" / "real.png").exists():
+                run._keep_real_images(dataset, params)
         except OSError as error:
             raise RunError(
                 f"run = {str(path)!r}: cannot be written ({error.strerror}). Choose a folder of your own."
             ) from None
-        return cls(path)
+        return run
 
     def __str__(self) -> str:
         root = project_root()
@@ -90,9 +96,10 @@ class RunDir:
             differences.append(f"variant: {old['variant']} there, {new['variant']} now")
         if old["data"]["fingerprint"] != new["data"]["fingerprint"]:
             differences.append(f"images: {_images(old)} there, {_images(new)} now")
-        old_params, new_params = old["params"], new["params"]
-        for name in {**old_params, **new_params}:
-            before, now = old_params.get(name), new_params.get(name)
+        # A parameter that this run's kit did not have yet had, in effect, its default.
+        old_params = {**new["defaults"], **old["params"]}
+        for name, now in new["params"].items():
+            before = old_params[name]
             changes = new["may"].get(name, "stay")
             if before != now and not (changes == "change" or (changes == "grow" and now > before)):
                 hint = " (may only grow)" if changes == "grow" else ""
@@ -119,6 +126,10 @@ class RunDir:
             rows = [row for row in read_rows(self.path / file) if row["step"] <= step]
             write_atomic(self.path / file, "".join(json.dumps(row) + "\n" for row in rows).encode())
 
+    def _keep_real_images(self, dataset: Dataset, params: RunParams) -> None:
+        order = torch.randperm(len(dataset), generator=stream(params.seed, "real"))[: params.n_samples]
+        self.save_grid("real", dataset.images[order], math.ceil(math.sqrt(len(order))))
+
     def save_grid(self, name: str, images: Tensor, columns: int) -> None:
         """Write uint8 images (N, 3, S, S) as tiles of one PNG, whose text `count` holds N."""
         count, _, size, _ = images.shape
@@ -144,11 +155,12 @@ class RunDir:
         return Grid(tiles.reshape(rows * columns, 3, size, size)[:count], columns)
 
     def sample_epochs(self, at_most: int | None = None) -> list[int]:
-        """Return the epochs that have a sample grid; of many, `at_most` spread evenly, both ends included."""
+        """Return the epochs with a sample grid; of many, `at_most` spread evenly, the last one always."""
         epochs = sorted(int(path.stem.split("-")[1]) for path in (self.path / "samples").glob("epoch-*.png"))
         if at_most is None or len(epochs) <= at_most:
             return epochs
-        return [epochs[round(i * (len(epochs) - 1) / max(1, at_most - 1))] for i in range(at_most)]
+        step = (len(epochs) - 1) / max(1, at_most - 1)
+        return [epochs[len(epochs) - 1 - round(i * step)] for i in reversed(range(at_most))]
 
     def samples(self, epoch: int) -> Grid:
         """Return the sample grid of an epoch; the same latents at every epoch."""
@@ -165,11 +177,20 @@ class RunDir:
         os.replace(target.with_suffix(".tmp"), target)
 
     def load_checkpoint(self, device: torch.device | str = "cpu") -> dict[str, Any] | None:
-        """Read checkpoints/last.pt without executing anything in it; None if there is none."""
+        """Read checkpoints/last.pt without executing anything in it; None if there is none.
+
+        Raises `RunError` if the file is damaged or holds more than tensors and plain data.
+        """
         target = self.path / "checkpoints" / "last.pt"
         if not target.exists():
             return None
-        return torch.load(target, map_location=device, weights_only=True)
+        try:
+            return torch.load(target, map_location=device, weights_only=True)
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            reason = str(error).splitlines()[0]
+            raise RunError(
+                f"{target} cannot be read ({reason}). Delete it to train this run from the start."
+            ) from None
 
     def note_environment(self, facts: dict[str, str]) -> None:
         """Add one session's facts to environment.json, unless the last session had the same."""
@@ -200,6 +221,7 @@ def _describe(params: RunParams, dataset: Dataset) -> dict[str, Any]:
     return {
         "variant": params.variant,
         "params": params.model_dump(),
+        "defaults": {name: field.default for name, field in type(params).model_fields.items()},
         "may": {name: params.may(name) for name in params.model_dump()},
         "data": {
             "label": dataset.label,
@@ -212,8 +234,13 @@ def _describe(params: RunParams, dataset: Dataset) -> dict[str, Any]:
 
 
 def _name(described: dict[str, Any]) -> str:
-    kept = {name: value for name, value in described["params"].items() if described["may"][name] != "change"}
-    identity = json.dumps([described["variant"], kept, described["data"]["fingerprint"]], sort_keys=True)
+    """Name a run by what is not a default: a parameter that the kit gains later renames nothing."""
+    chosen = {
+        name: value
+        for name, value in described["params"].items()
+        if described["may"][name] != "change" and value != described["defaults"][name]
+    }
+    identity = json.dumps([described["variant"], chosen, described["data"]["fingerprint"]], sort_keys=True)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
-    label = "".join(letter if letter.isalnum() else "-" for letter in described["data"]["label"].lower())
-    return f"{described['variant']}-{label}-{digest}".replace("--", "-")
+    label = re.sub(r"[^a-z0-9]+", "-", described["data"]["label"].lower()).strip("-")
+    return f"{described['variant']}-{label}-{digest}"

@@ -1,6 +1,5 @@
 """Everything that a training step reads and changes: what a checkpoint has to hold."""
 
-import hashlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,12 +9,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ganutils.objective import Gan
 from ganutils.params import RunParams
-
-
-def stream(seed: int, name: str, index: int = 0) -> torch.Generator:
-    """Return a random stream of its own for a purpose: streams of other names or indices never overlap."""
-    digest = hashlib.sha256(f"{seed}/{name}/{index}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+from ganutils.streams import stream
 
 
 class TrainState:

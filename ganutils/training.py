@@ -21,7 +21,8 @@ from ganutils.params import RunParams, is_sampled
 from ganutils.progress import Progress
 from ganutils.recorder import Recorder
 from ganutils.runs import RunDir
-from ganutils.state import TrainState, stream
+from ganutils.state import TrainState
+from ganutils.streams import stream
 
 
 def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History:
@@ -70,8 +71,6 @@ class _Loop:
     def train(self) -> None:
         state, epochs = self.state, self.params.epochs
         print(f"Training on {self.hardware}. Run folder: {self.run}")
-        if state.step == 0:
-            self._keep_real_images()
         try:
             with self.stop:
                 for epoch in range(state.step // self.steps_per_epoch, epochs):
@@ -91,7 +90,7 @@ class _Loop:
         clock = saved = time.monotonic()
         order = epoch_order(len(self.images), params.batch_size, stream(params.seed, "order", epoch))
         for indices in order[state.step - epoch * self.steps_per_epoch :]:
-            if params.decay == "linear":
+            if params.schedule == "linear":
                 state.scale_learning_rate(1 - state.step / (params.epochs * self.steps_per_epoch))
             self.recorder.add(state.step + 1, self._update(indices))
             state.step += 1
@@ -180,12 +179,6 @@ class _Loop:
         )
         images = to_uint8(generate(self.state.sampler, z, labels)).cpu()
         self.run.save_grid(f"epoch-{epoch:05d}", images, prior.columns(count))
-
-    def _keep_real_images(self) -> None:
-        count = min(self.params.n_samples, len(self.images))
-        chosen = torch.randperm(len(self.images), generator=stream(self.params.seed, "real"))[:count]
-        images = self.images[chosen.to(self.images.device)].cpu()
-        self.run.save_grid("real", images, self.gan.prior.columns(count))
 
 
 @torch.no_grad()

@@ -1,0 +1,49 @@
+import os
+
+import pytest
+import torch
+
+from ganutils.data import Dataset
+from ganutils.variants import dcgan
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    """Every test has a project root and cache of its own, and looks like a headless run."""
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANUTILS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
+
+
+@pytest.fixture
+def toy_data():
+    """Return 40 random 32x32 images in two classes."""
+    images = torch.randint(0, 256, (40, 3, 32, 32), generator=torch.Generator().manual_seed(1))
+    return Dataset(
+        images=images.to(torch.uint8),
+        labels=torch.arange(40) % 2,
+        classes=("cat", "dog"),
+        label="toy",
+        split="train",
+        source="random numbers",
+    )
+
+
+@pytest.fixture
+def toy_params():
+    """Return a function that makes DCGAN parameters small enough for a test."""
+
+    def make(**values):
+        small = {
+            "batch_size": 8,
+            "width": 4,
+            "epochs": 2,
+            "n_samples": 6,
+            "precision": "fp32",
+            "device": "cpu",
+        }
+        return dcgan.Params(**{**small, "sample_epochs": "every 1", **values})
+
+    return make

@@ -1,0 +1,60 @@
+import pytest
+import torch
+
+from ganutils.summary import count, layer_table, trainable
+from ganutils.variants import build
+from ganutils.variants.dcgan import Params
+
+
+def sizes(network, *inputs):
+    return [parameters for _, _, parameters in layer_table(network, *inputs) if parameters]
+
+
+def test_conv_64_has_the_published_size():
+    gan = build(Params(image_size=64))
+    assert trainable(gan.generator) == 3_576_704
+    assert trainable(gan.discriminator) == 2_765_568
+
+
+def test_conv_64_shapes_stage_by_stage():
+    gan = build(Params(image_size=64))
+    table = layer_table(gan.generator, torch.zeros(2, 100))
+    stages = [shape for layer, shape, _ in table if layer.startswith("ConvTranspose")]
+    assert stages == ["512x4x4", "256x8x8", "128x16x16", "64x32x32", "3x64x64"]
+    table = layer_table(gan.discriminator, torch.zeros(2, 3, 64, 64))
+    stages = [shape for layer, shape, _ in table if layer.startswith("Conv2d")]
+    assert stages == ["64x32x32", "128x16x16", "256x8x8", "512x4x4", "1x1x1"]
+    assert sum(layer.startswith("BatchNorm") for layer, _, _ in table) == 3
+
+
+def test_conv_32_is_one_stage_shorter():
+    gan = build(Params())
+    assert trainable(gan.generator) == 100 * 256 * 16 + (256 * 128 + 128 * 64 + 64 * 3) * 16 + 2 * (
+        256 + 128 + 64
+    )
+    assert trainable(gan.discriminator) == (3 * 64 + 64 * 128 + 128 * 256 + 256) * 16 + 2 * (128 + 256)
+
+
+def test_dense_has_the_published_size_layer_by_layer():
+    gan = build(Params(network="dense"))
+    assert sizes(gan.generator, torch.zeros(2, 100)) == [1_638_400, 65_536, 819_200, 512, 204_800, 256, 4_800]
+    assert count(gan.generator) == 2_733_504
+    assert sizes(gan.discriminator, torch.zeros(2, 3, 32, 32)) == [4_864, 204_928, 8_193]
+
+
+@pytest.mark.parametrize(("network", "size"), [("conv", 32), ("conv", 64), ("dense", 32)])
+def test_ranges_and_shapes(network, size):
+    gan = build(Params(network=network, image_size=size, width=8))
+    z, labels = gan.prior.sample(5, generator=torch.Generator().manual_seed(0))
+    images = gan.generator(z, labels)
+    assert images.shape == (5, 3, size, size)
+    assert images.abs().max() <= 1
+    assert gan.discriminator(images).shape == (5,)
+    conv_biases = [m.bias for m in gan.generator.modules() if isinstance(m, torch.nn.ConvTranspose2d)]
+    assert all(bias is None for bias in conv_biases)
+
+
+def test_first_logits_are_near_zero():
+    gan = build(Params(network="dense"))
+    images = torch.rand(16, 3, 32, 32) * 2 - 1
+    assert gan.discriminator(images).abs().max() < 0.5

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+import torch
+
+from ganutils import figures
+from ganutils.history import History
+from ganutils.runs import RunDir
+
+
+def history(updates):
+    rows = [{"step": i + 1, "epoch": (i + 1) / 10, "loss": float(i % 7)} for i in range(updates)]
+    return History(rows, [{"epoch": 1, "step": 10, "seconds": 60.0, "images_per_second": 5.0}])
+
+
+def test_tiles_keep_every_pixel(toy_data):
+    sheet = figures.tiles(toy_data.images[:5], columns=3, gap=2)
+    assert sheet.shape == (2 * 34 - 2, 3 * 34 - 2, 3)
+    assert np.array_equal(sheet[34:66, 34:66], toy_data.images[4].permute(1, 2, 0).numpy())
+    assert (sheet[32:34] == 255).all()
+
+
+def test_running_mean_by_hand():
+    assert figures.running_mean(np.array([3.0, 5.0, 7.0]), share=0.7).tolist() == [4.0, 5.0, 6.0]
+    constant = figures.running_mean(np.full(1000, 2.5))
+    assert constant == pytest.approx(2.5)
+
+
+def test_long_histories_are_drawn_with_few_points_and_their_true_range():
+    figure = figures.curves(history(50_000), {"L": {"loss": "loss"}})
+    (line,) = figure.axes[0].lines
+    assert len(line.get_xdata()) <= 1200
+    (band,) = figure.axes[0].collections
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == (0, 6)
+
+
+def test_curves_have_titles_axes_and_legends():
+    figure = figures.curves(history(100), {"A": {"loss": "first"}, "B": {"loss": "second"}}, reference=1.0)
+    assert [axis.get_title() for axis in figure.axes] == ["A", "B"]
+    assert [axis.get_xlabel() for axis in figure.axes] == ["epoch", "epoch"]
+    assert [axis.get_legend().get_texts()[0].get_text() for axis in figure.axes] == ["first", "second"]
+
+
+def test_an_empty_history_is_an_empty_figure():
+    figure = figures.curves(History([], []), {"A": {"loss": "first"}})
+    figure.canvas.draw()
+    assert not figure.axes[0].lines
+
+
+def test_epoch_grid_shows_the_saved_pixels_at_a_fixed_range(toy_params, toy_data):
+    run = RunDir.open(toy_params(), toy_data)
+    for epoch in (1, 4):
+        run.save_grid(f"epoch-{epoch:05d}", toy_data.images[epoch : epoch + 6], columns=3)
+    figure = figures.epoch_grid(run)
+    assert [axis.get_title() for axis in figure.axes] == ["epoch 1", "epoch 4"]
+    shown = figure.axes[1].images[0].get_array()
+    assert np.array_equal(np.asarray(shown), figures.tiles(toy_data.images[4:10], 3))
+    assert figure.axes[1].images[0].get_interpolation() == "nearest"
+    assert not figure.axes[1].axison
+
+
+def test_real_beside_generated(toy_params, toy_data):
+    run = RunDir.open(toy_params(), toy_data)
+    run.save_grid("real", toy_data.images[:4], columns=2)
+    run.save_grid("epoch-00007", toy_data.images[4:8], columns=2)
+    assert [axis.get_title() for axis in figures.real_and_generated(run).axes] == [
+        "real",
+        "generated, epoch 7",
+    ]
+
+
+def test_columns_of_a_history():
+    rows = [
+        {"step": 1, "epoch": 0.5, "a": 1.0},
+        {"step": 2, "epoch": 1.0, "a": 2.0, "b": 9.0},
+        {"step": 3, "epoch": 1.5, "a": 4.0},
+    ]
+    read = History(rows, [])
+    assert read.names() == ["a", "b"]
+    assert read.column("b")[0].tolist() == [1.0]
+    assert read.last_mean("a") == pytest.approx(3.0)
+    assert read.step == 3
+    assert torch.tensor(read.column("c")[0]).numel() == 0

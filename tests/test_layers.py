@@ -1,0 +1,45 @@
+import pytest
+import torch
+from torch import nn
+
+from ganutils.layers import CheapDropout, Reshape, initialise
+
+
+def test_initialisation():
+    torch.manual_seed(0)
+    network = initialise(nn.Sequential(nn.Conv2d(64, 64, 5), nn.BatchNorm2d(4000), nn.Linear(300, 300)))
+    conv, norm, dense = network
+    for layer in (conv, dense):
+        assert layer.weight.mean().item() == pytest.approx(0, abs=3e-4)
+        assert layer.weight.std().item() == pytest.approx(0.02, rel=0.02)
+        assert layer.bias.eq(0).all()
+    assert norm.weight.mean().item() == pytest.approx(1, abs=2e-3)
+    assert norm.weight.std().item() == pytest.approx(0.02, rel=0.05)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_dropout_share_and_scale(layout):
+    torch.manual_seed(0)
+    x = torch.ones(8, 32, 40, 40).contiguous(memory_format=layout)
+    y = CheapDropout(0.3)(x)
+    dropped = round(0.3 * 256) / 256
+    assert y.eq(0).float().mean().item() == pytest.approx(dropped, abs=0.003)
+    assert y.mean().item() == pytest.approx(1, abs=0.005)
+    assert y[y > 0].unique().item() == pytest.approx(1 / (1 - dropped))
+    assert y.stride() == x.stride()
+
+
+def test_dropout_gradient_is_its_mask():
+    x = torch.randn(3, 7, 5, 5, requires_grad=True)
+    y = CheapDropout(0.5)(x)
+    y.sum().backward()
+    torch.testing.assert_close(x.grad, (y / x).detach())
+
+
+def test_dropout_does_nothing_when_evaluating():
+    x = torch.randn(2, 3)
+    assert CheapDropout(0.3).eval()(x) is x
+
+
+def test_reshape():
+    assert Reshape(2, 3)(torch.zeros(4, 6)).shape == (4, 2, 3)

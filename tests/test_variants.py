@@ -1,0 +1,70 @@
+"""What every variant must keep; found by file, so that a new one is tested by being there."""
+
+import pytest
+import torch
+
+from ganutils import variants
+from ganutils.data import Batch
+from ganutils.errors import ParameterError
+
+
+def small(name, **values):
+    return variants.get(name).Params(**values)
+
+
+def batches(gan, params, n=8):
+    z, labels = gan.prior.sample(n, generator=torch.Generator().manual_seed(3))
+    images = torch.rand(n, 3, params.image_size, params.image_size) * 2 - 1
+    real_labels = torch.arange(n) % max(1, gan.prior.classes)
+    return Batch(images, real_labels), Batch(gan.generator(z, labels), labels)
+
+
+@pytest.fixture(params=variants.names())
+def built(request):
+    params = small(request.param)
+    return params, variants.build(params)
+
+
+def test_generator_draws_images_in_range(built):
+    params, gan = built
+    _, fake = batches(gan, params)
+    assert fake.images.shape == (8, 3, params.image_size, params.image_size)
+    assert fake.images.abs().max() <= 1
+
+
+def test_discriminator_terms_reach_the_discriminator_alone(built):
+    params, gan = built
+    real, fake = batches(gan, params)
+    terms = gan.objective.discriminator_terms(
+        gan.discriminator, real, Batch(fake.images.detach(), fake.labels)
+    )
+    terms.total.backward()
+    assert all(weight.grad is not None for weight in gan.discriminator.parameters())
+    assert all(weight.grad is None for weight in gan.generator.parameters())
+    assert all(value.ndim == 0 and not value.requires_grad for value in terms.watched.values())
+
+
+def test_generator_terms_reach_the_generator_alone(built):
+    params, gan = built
+    gan.discriminator.requires_grad_(False)
+    terms = gan.objective.generator_terms(gan.discriminator, *batches(gan, params))
+    terms.total.backward()
+    assert all(weight.grad.abs().sum() > 0 for weight in gan.generator.parameters())
+    assert all(weight.grad is None for weight in gan.discriminator.parameters())
+
+
+def test_weights_depend_on_the_seed_alone(built):
+    params, gan = built
+    name = params.variant
+    torch.manual_seed(99)
+    before = torch.get_rng_state()
+    again, other = variants.build(small(name)), variants.build(small(name, seed=1))
+    assert torch.equal(before, torch.get_rng_state())
+    first = next(iter(gan.generator.state_dict().values()))
+    assert torch.equal(first, next(iter(again.generator.state_dict().values())))
+    assert not torch.equal(first, next(iter(other.generator.state_dict().values())))
+
+
+def test_unknown_variant_names_the_nearest():
+    with pytest.raises(ParameterError, match="did you mean 'dcgan'"):
+        variants.get("dcgam")
