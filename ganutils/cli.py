@@ -75,8 +75,9 @@ def _run(options: argparse.Namespace) -> None:
     params = variants.get(options.variant).Params(**read_values(options.presets, options.pairs))
     dataset = load_dataset(params)
     print(dataset.summary())
+    gan = build(params)
     run = RunDir.open(params, dataset)
-    history = train(build(params), dataset, params, run)
+    history = train(gan, dataset, params, run)
     print(f"{run}: {history.epoch} epochs, {history.minutes:.1f} minutes")
 
 

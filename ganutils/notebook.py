@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from IPython import get_ipython
+from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -36,7 +37,7 @@ def read_parameters(variant: str) -> RunParams:
         raise ParameterError(
             "read_parameters works in a notebook only; elsewhere call Params(...) of a variant."
         )
-    names = assigned_names(shell.user_ns["In"])
+    names = assigned_names(shell.user_ns["In"]) or _plain_names(shell)  # nbval keeps no cells in In
     return variants.get(variant).Params(**{name: shell.user_ns[name] for name in names})
 
 
@@ -57,6 +58,15 @@ def assigned_names(cells: Sequence[str]) -> list[str]:
             )
             found |= {target.id: None for target in targets if isinstance(target, ast.Name)}
     return list(found)
+
+
+def _plain_names(shell: InteractiveShell) -> list[str]:
+    plain = (str, int, float, list, tuple, type(None))
+    return [
+        name
+        for name, value in shell.user_ns.items()
+        if isinstance(value, plain) and not name.startswith("_") and name not in shell.user_ns_hidden
+    ]
 
 
 def show(figure: Figure, caption: str, alt: str, *, width: str = "full") -> None:

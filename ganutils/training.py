@@ -13,7 +13,6 @@ from torch import Tensor
 from ganutils.data import Batch, Dataset, to_float, to_uint8
 from ganutils.data.batches import epoch_order, flip_some
 from ganutils.environment import facts
-from ganutils.errors import ParameterError
 from ganutils.hardware import choose
 from ganutils.history import History
 from ganutils.objective import Gan
@@ -29,15 +28,9 @@ def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History
     """Train until `params.epochs`, from where the run folder stands; a finished run is only read.
 
     Stopping (Ctrl-C, the notebook's stop button, `max_minutes`) ends after the running update and
-    saves; the same call goes on from there. Raises `ParameterError` for a batch larger than the data,
-    a device that is not there, or an unsupported precision; `RunError` when a loss is not finite.
+    saves; the same call goes on from there. Raises `ParameterError` for a device that is not there or
+    cannot do the precision, `RunError` when a loss is not finite.
     """
-    count = len(dataset.images)
-    if params.batch_size > count:
-        raise ParameterError(
-            f"batch_size = {params.batch_size}: is larger than the data, {count:,} images. "
-            f"Use at most {count}, or more images."
-        )
     history = run.history()
     checkpoint = run.load_checkpoint()
     if checkpoint is not None and history.epoch >= params.epochs:

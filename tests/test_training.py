@@ -191,11 +191,6 @@ def test_linear_decay_reaches_zero_after_the_last_update(toy_params, toy_data):
     assert group["lr"] == pytest.approx(2e-4 * (1 - 9 / 10))
 
 
-def test_batch_larger_than_the_data(toy_params, toy_data):
-    with pytest.raises(ParameterError, match=r"batch_size = 41: is larger than the data, 40 images"):
-        run_of(toy_params(batch_size=41), toy_data)
-
-
 def test_device_that_is_not_there(toy_params, toy_data):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")

@@ -15,7 +15,6 @@ __all__ = [
     "image_folder",
     "load",
     "load_dataset",
-    "load_dataset",
     "to_float",
     "to_uint8",
 ]

@@ -18,7 +18,6 @@ from ganutils.data.shapes import CLASSES as SHAPE_CLASSES
 from ganutils.data.shapes import shapes
 from ganutils.errors import ParameterError
 from ganutils.params import RunParams
-from ganutils.params import RunParams
 
 DATASETS = ("auto", "cifar10", "image_folder", "shapes")
 SHAPES_COUNT = {"train": 10_000, "test": 2_000}
@@ -83,8 +82,11 @@ def load(
 
 
 def load_dataset(params: RunParams) -> Dataset:
-    """Return the images that a run's parameters ask for; see `load`."""
-    return load(
+    """Return the images that a run's parameters ask for; see `load`.
+
+    Raises `ParameterError` also for a batch larger than the data.
+    """
+    dataset = load(
         params.dataset,
         data_dir=params.data_dir,
         classes=params.classes,
@@ -94,20 +96,12 @@ def load_dataset(params: RunParams) -> Dataset:
         n_images=params.n_images,
         seed=params.seed,
     )
-
-
-def load_dataset(params: RunParams) -> Dataset:
-    """Return the images that a run's parameters ask for; see `load`."""
-    return load(
-        params.dataset,
-        data_dir=params.data_dir,
-        classes=params.classes,
-        split=params.split,
-        image_size=params.image_size,
-        data_label=params.data_label,
-        n_images=params.n_images,
-        seed=params.seed,
-    )
+    if params.batch_size > len(dataset):
+        raise ParameterError(
+            f"batch_size = {params.batch_size}: is larger than the data, {len(dataset):,} images. "
+            f"Use at most {len(dataset)}, or more images."
+        )
+    return dataset
 
 
 def _check(dataset: str, split: str, image_size: int, n_images: int) -> None:

@@ -13,7 +13,7 @@ from ganutils.errors import ParameterError
 TILT = 0.3  # radians, to either side: a square never becomes a diamond
 RADIUS = (0.30, 0.42)  # of the image's width
 JITTER = 0.05  # of the image's width, to either side of the centre
-BLOCK_PIXELS = 2**20  # pixels drawn at a time: bounds the memory
+BLOCK_PIXELS = 2**16  # pixels drawn at a time: small enough for the processor's cache
 COLUMNS = 11  # uniform random numbers per image
 
 
@@ -34,7 +34,8 @@ def shapes(count: int, image_size: int = 32, seed: int = 0, split: str = "train"
     if split not in ("train", "test"):
         raise ParameterError(f"split={split!r}: allowed are train and test.")
     random = np.random.default_rng([seed, int(split == "test")])
-    factors = _factors(torch.from_numpy(random.random((count, COLUMNS))).float())
+    # In float64, so that rounding to uint8 comes out alike on other processors and for other counts.
+    factors = _factors(torch.from_numpy(random.random((count, COLUMNS))))
     labels = torch.arange(count) % len(CLASSES)
     images = torch.empty(count, 3, image_size, image_size, dtype=torch.uint8)
     for label in labels.unique().tolist():
@@ -48,7 +49,7 @@ def shapes(count: int, image_size: int = 32, seed: int = 0, split: str = "train"
         label="shapes",
         split=split,
         source=f"shapes drawn by ganutils, seed {seed}",
-        factors={name: values for name, values in factors.items() if not name.startswith("_")},
+        factors={name: values.float() for name, values in factors.items() if not name.startswith("_")},
     )
 
 
@@ -99,7 +100,7 @@ _LMS_TO_RGB = (
 def _draw(distance: Callable, factors: dict[str, Tensor], image_size: int) -> Tensor:
     """Return (N, 3, S, S) uint8: a shape over a background, its edge one pixel soft."""
     at = {name: values.view(len(values), -1, 1, 1) for name, values in factors.items()}
-    centres = (torch.arange(image_size) + 0.5) / image_size
+    centres = (torch.arange(image_size, dtype=torch.float64) + 0.5) / image_size
     x, y = centres.view(1, 1, 1, -1) - at["x"], centres.view(1, 1, -1, 1) - at["y"]
     cos, sin = at["rotation"].cos(), at["rotation"].sin()
     u, v = (cos * x + sin * y) / at["radius"], (cos * y - sin * x) / at["radius"]
@@ -137,8 +138,8 @@ def _square(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _triangle(x: Tensor, y: Tensor) -> Tensor:
-    along, _ = _fold(x, 0.15 - y, 3)  # lowered: its centre of mass lies below the middle of its height
-    return along - 0.55
+    along, _ = _fold(x, 0.12 - y, 3)  # lowered: its centre of mass lies below the middle of its height
+    return along - 0.5
 
 
 def _star(x: Tensor, y: Tensor, points: int = 5, inner: float = 0.45) -> Tensor:

@@ -7,6 +7,7 @@ from types import ModuleType
 import torch
 
 from ganutils.errors import ParameterError
+from ganutils.hardware import choose
 from ganutils.objective import Gan
 from ganutils.params import RunParams, nearest
 
@@ -28,8 +29,10 @@ def get(name: str) -> ModuleType:
 def build(params: RunParams) -> Gan:
     """Build the networks, objective and prior of `params.variant`.
 
-    The weights depend on `params.seed` alone; the global random stream is left as it was.
+    The weights depend on `params.seed` alone; the global random stream is left as it was. Raises
+    `ParameterError` for a device or precision that this machine cannot offer.
     """
+    choose(params)  # fails here, before a run folder is made
     with torch.random.fork_rng():
         torch.manual_seed(params.seed)
         return get(params.variant).build(params)

@@ -105,7 +105,9 @@ def test_summary():
 
 def test_selection_takes_the_factors_along():
     data = numbered([0, 1, 0])
-    data = Dataset(data.images, data.labels, data.classes, "toy", "train", "x", factors={"r": torch.arange(3)})
+    data = Dataset(
+        data.images, data.labels, data.classes, "toy", "train", "x", factors={"r": torch.arange(3)}
+    )
     assert data.select_classes("cat").factors["r"].tolist() == [0, 2]
 
 

@@ -73,7 +73,8 @@ def test_centred_square_is_cut_out():
 def test_resizing_is_antialiased():
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:, ::2] = 255
-    assert np.abs(decode(saved(Image.fromarray(stripes)), 8).astype(int) - 127).max() <= 3
+    inner = decode(saved(Image.fromarray(stripes)), 8)[:, :, 1:-1]  # at the edges the kernel is cut off
+    assert np.abs(inner - 127.5).max() <= 1
 
 
 @pytest.mark.parametrize("form", ["ICO", "TGA", "PCX", "PDF"])

@@ -1,0 +1,85 @@
+import subprocess
+import sys
+
+import pytest
+
+from ganutils.cli import main, read_values
+from ganutils.errors import ParameterError
+from ganutils.params import parameters_cell
+from ganutils.runs import RunDir
+from ganutils.variants import dcgan
+
+TOY = [
+    *("-p", "dataset", "shapes"),
+    *("-p", "n_images", "40"),
+    *("-p", "batch_size", "20"),
+    *("-p", "width", "4"),
+    *("-p", "n_samples", "4"),
+    *("-p", "epochs", "1"),
+]
+
+
+def test_run_trains_and_says_where(capsys, tmp_path):
+    assert main(["run", "dcgan", *TOY, "-p", "run", "mine"]) == 0
+    assert RunDir(tmp_path / "mine").history().step == 2
+    assert "mine: 1 epochs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-p", "epochs", "0"], "epochs = '0'"),
+        (["-p", "epochs", "-2"], "epochs = '-2'"),
+        (["-p", "epochs", "ten"], "epochs = 'ten'"),
+        (["-p", "batch_size", "41"], "batch_size = 41"),
+        (["-p", "classes", "circel"], "circle"),
+        (["-p", "dataset", "shape"], "did you mean 'shapes'?"),
+        (["-p", "prior", "gaus"], "prior = 'gaus'"),
+        (["-p", "image_size", "48"], "image_size = 48"),
+        (["-p", "dataset", "image_folder", "-p", "data_dir", "missing"], "missing"),
+        (["-p", "dataset", "image_folder", "-p", "data_dir", "notebooks"], "notebooks"),
+        (["-p", "learning_rate", "0"], "learning_rate = '0'"),
+        (["-p", "device", "mps"], "device = 'mps'"),
+        (["-p", "run", "a_file/run"], "cannot be written"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_leaves_nothing(arguments, message, capsys, tmp_path):
+    (tmp_path / "a_file").write_text("")
+    assert main(["run", "dcgan", *TOY, *arguments]) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+    assert "Traceback" not in error
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_folder_of_another_experiment(capsys):
+    assert main(["run", "dcgan", *TOY, "-p", "run", "mine"]) == 0
+    assert main(["run", "dcgan", *TOY, "-p", "run", "mine", "-p", "seed", "1"]) == 1
+    assert "seed: 0 there, 1 now" in capsys.readouterr().err
+
+
+def test_presets_and_pairs_merge_and_the_later_wins(tmp_path):
+    preset = tmp_path / "preset.yaml"
+    preset.write_text("epochs: 3\nlearning_rate: 1e-4\n")
+    values = read_values([preset], [("epochs", "4")])
+    assert dcgan.Params(**values).epochs == 4
+    assert dcgan.Params(**values).learning_rate == 1e-4
+
+
+@pytest.mark.parametrize("text", ["- a\n- b", "a: [", "!!python/object/apply:os.getcwd []", "1: 2"])
+def test_a_preset_that_is_no_mapping(tmp_path, text):
+    preset = tmp_path / "preset.yaml"
+    preset.write_text(text)
+    with pytest.raises(ParameterError, match=r"preset\.yaml"):
+        read_values([preset], [])
+
+
+def test_params_prints_the_cell(capsys):
+    assert main(["params", "dcgan"]) == 0
+    assert capsys.readouterr().out.strip() == parameters_cell(dcgan.Params)
+
+
+def test_help_starts_without_torch():
+    code = "import sys, ganutils.cli; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,62 @@
+import pytest
+
+from ganutils import notebook
+from ganutils.errors import GanutilsError, ParameterError
+from ganutils.figures import grids
+from ganutils.notebook import assigned_names, read_parameters, show, show_table
+from ganutils.runs import Grid
+
+OWN = "# Parameters of dcgan\nepochs: int = 10  # passes\nseed: int = 0  # seed"
+
+
+def test_names_of_the_parameters_cell_and_of_the_injected_one():
+    cells = ["", OWN, "# Parameters\nepochs = 3\nepoch = 4\n", "n = 5"]
+    assert assigned_names(cells) == ["epochs", "seed", "epoch"]
+
+
+def test_a_corrected_cell_forgets_the_mistake():
+    assert assigned_names(["# Parameters of dcgan\nepoch: int = 3", OWN]) == ["epochs", "seed"]
+
+
+def test_outside_a_notebook():
+    with pytest.raises(ParameterError, match="in a notebook only"):
+        read_parameters("dcgan")
+
+
+def test_errors_show_as_one_line():
+    assert GanutilsError("x = 1: is wrong.")._render_traceback_() == ["GanutilsError: x = 1: is wrong."]
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    outputs = []
+    monkeypatch.setattr(notebook, "display", lambda data, raw, metadata: outputs.append((data, metadata)))
+    return outputs
+
+
+def test_a_grid_is_shown_as_png_with_caption_and_alt(shown, toy_data):
+    show(grids({"": Grid(toy_data.images[:4], 2)}), caption="What to see.", alt="Four images.")
+    (picture, about), (caption, role) = shown
+    assert picture.keys() == {"image/png"}
+    assert picture["image/png"].startswith(b"\x89PNG")
+    assert about["ganutils"] == {"caption": "What to see.", "alt": "Four images.", "width": "full"}
+    assert caption["text/markdown"] == "*What to see.*"
+    assert role["ganutils"] == {"role": "caption"}
+
+
+def test_a_line_plot_is_also_shown_as_reproducible_svg(shown):
+    from matplotlib.figure import Figure
+
+    for _ in range(2):
+        figure = Figure()
+        figure.subplots().plot([1, 2])
+        show(figure, caption="Line.", alt="A line.")
+    assert shown[0][0]["image/svg+xml"] == shown[2][0]["image/svg+xml"]
+
+
+def test_tables_format_numbers_and_escape_bars(shown):
+    show_table([("a|b", 3576704, 0.123456)], ("Layer", "Parameters", "Loss"), "Caption.")
+    ((data, about),) = shown
+    lines = data["text/markdown"].splitlines()
+    assert lines == ["| Layer | Parameters | Loss |", "| --- | --- | --- |", "| a\\|b | 3,576,704 | 0.1235 |"]
+    assert about["ganutils"] == {"role": "table", "caption": "Caption."}

@@ -1,0 +1,147 @@
+"""Every stored notebook: hygiene, a run at toy size through papermill, and nbval on the executed copy."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+
+from ganutils import variants
+from ganutils.params import RunParams, parameters_cell
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TRAINED = [path for path in NOTEBOOKS if path.stem in variants.names()]
+SANITIZE = Path(__file__).with_name("nbval_sanitize.cfg")
+TOY = {"dataset": "shapes", "n_images": 60, "epochs": 2, "batch_size": 20, "n_samples": 9, "width": 4}
+
+
+def toy_values(notebook):
+    fields = variants.get(notebook.stem).Params.model_fields
+    return {name: value for name, value in TOY.items() if name in fields}
+
+
+def execute(notebook, output, **values):
+    papermill.execute_notebook(
+        notebook, output, parameters={**toy_values(notebook), **values}, progress_bar=False
+    )
+    return nbformat.read(output, as_version=4)
+
+
+def outputs(notebook, role=None):
+    found = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    if role is None:
+        return found
+    return [o for o in found if o.get("metadata", {}).get("ganutils", {}).get("role") == role]
+
+
+def test_every_variant_has_a_notebook():
+    assert [path.stem for path in TRAINED] == variants.names()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_stored_notebook_is_clean(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+    for cell in notebook.cells:
+        assert all(letter.islower() or letter.isdigit() or letter == "-" for letter in cell.id)
+        assert len(cell.id) < 25
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+            kinds = (ast.FunctionDef, ast.ClassDef)
+            assert not any(isinstance(node, kinds) for node in ast.walk(ast.parse(cell.source)))
+
+
+@pytest.mark.parametrize("path", TRAINED, ids=lambda path: path.stem)
+def test_parameters_cell_is_that_of_the_variant(path):
+    notebook = nbformat.read(path, as_version=4)
+    (cell,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    assert cell.source == parameters_cell(variants.get(path.stem).Params)
+    assert next(c for c in notebook.cells if c.cell_type == "code") is cell
+
+
+@pytest.mark.parametrize("path", TRAINED, ids=lambda path: path.stem)
+def test_no_cell_overwrites_a_parameter(path):
+    """Otherwise running a cell twice would read something else as the parameter."""
+    notebook = nbformat.read(path, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"][1:]
+    stored = {
+        node.id
+        for cell in code
+        for node in ast.walk(ast.parse(cell.source))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    assert not stored & set(variants.get(path.stem).Params.model_fields)
+    assert stored.isdisjoint(RunParams.model_fields)
+
+
+@pytest.mark.parametrize("path", TRAINED, ids=lambda path: path.stem)
+def test_runs_at_toy_size_and_repeats_itself(path, tmp_path):
+    """The second execution, by nbval, trains again from nothing and must give the same outputs."""
+    executed = execute(path, tmp_path / "executed.ipynb")
+    figures = [o for o in outputs(executed) if "image/png" in o.get("data", {})]
+    assert len(figures) >= 5
+    for figure in figures:
+        about = figure.metadata["ganutils"]
+        assert about["caption"].endswith(".")
+        assert about["alt"].endswith(".")
+    assert len(outputs(executed, "table")) >= 2
+    assert len(outputs(executed, "environment")) == 1
+    assert not any(o.output_type == "stream" and o.name == "stderr" for o in outputs(executed))
+    shutil.rmtree(tmp_path / "runs")
+    options = [
+        "--nbval",
+        "--nbval-current-env",
+        "--nbval-cell-timeout",
+        "120",
+        "--nbval-sanitize-with",
+        SANITIZE,
+    ]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, "executed.ipynb"]
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=tmp_path,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert (tmp_path / "runs").is_dir()
+
+
+def test_a_mistyped_parameter_stops_plain_papermill_at_the_first_cell(tmp_path):
+    with pytest.raises(papermill.PapermillExecutionError, match="did you mean 'epochs'"):
+        execute(ROOT / "notebooks" / "dcgan.ipynb", tmp_path / "out.ipynb", epoch=3)
+    assert not (tmp_path / "runs").exists()
+    stopped = nbformat.read(tmp_path / "out.ipynb", as_version=4)
+    ran = [cell for cell in stopped.cells if cell.cell_type == "code" and cell.execution_count]
+    assert [cell.id for cell in ran][-1] == "setup"
+
+
+def test_runs_lie_in_the_root_also_when_started_in_the_notebooks_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path / "notebooks")
+    execute(ROOT / "notebooks" / "dcgan.ipynb", tmp_path / "out.ipynb", epochs=1)
+    assert len(list((tmp_path / "runs").iterdir())) == 1
+    assert not (tmp_path / "notebooks" / "runs").exists()
+
+
+def test_a_finished_run_makes_the_notebook_anew_without_training(tmp_path):
+    notebook = ROOT / "notebooks" / "dcgan.ipynb"
+    first = execute(notebook, tmp_path / "first.ipynb")
+    second = execute(notebook, tmp_path / "second.ipynb", author="somebody")
+    assert "nothing trained" in "".join(o.text for o in outputs(second) if o.output_type == "stream")
+    pictures = [
+        [o.data["image/png"] for o in outputs(run) if "image/png" in o.get("data", {})]
+        for run in (first, second)
+    ]
+    assert pictures[0] == pictures[1]
