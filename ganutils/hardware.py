@@ -40,7 +40,7 @@ def choose(params: RunParams) -> Hardware:
     device = _device(params.device)
     fast = _has_fast_bf16(device)
     if params.precision == "bf16" and device.type == "mps":
-        raise ParameterError("precision = 'bf16': is not supported on mps. Use precision='fp32'.")
+        raise ParameterError("precision='bf16': is not supported on mps. Use precision='fp32'.")
     precision = params.precision if params.precision != "auto" else ("bf16" if fast else "fp32")
     _keep_freed_memory()
     return Hardware(device, precision, _name(device))
@@ -54,7 +54,7 @@ def _device(wanted: str) -> torch.device:
     count = torch.cuda.device_count() if device.type == "cuda" else 1
     if not available[device.type] or (device.index or 0) >= count:
         found = ", ".join(kind for kind, there in available.items() if there)
-        raise ParameterError(f"device = {wanted!r}: is not on this machine, which has {found}. Use 'auto'.")
+        raise ParameterError(f"device={wanted!r}: is not on this machine, which has {found}. Use 'auto'.")
     return device
 
 

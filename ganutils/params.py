@@ -39,7 +39,7 @@ class RunParams(BaseModel):
     date: str = knob("", "printed under the author", may="change")
 
     dataset: Literal["auto", "cifar10", "image_folder", "shapes"] = knob(
-        "auto", "auto, cifar10, image_folder or shapes; auto: CIFAR-10 if it can be had, otherwise shapes"
+        "auto", "auto (CIFAR-10 or else shapes), cifar10, image_folder or shapes"
     )
     data_dir: str = knob("", "folder or archive of the images, empty: data/", may="change")
     data_label: str = knob("", "name of the data in titles, empty: the data set's own", may="change")
@@ -176,7 +176,7 @@ def _explain(cls: type[RunParams], detail: ErrorDetails) -> str:
 
 def _sentence(cls: type[RunParams], name: str, value: Any, rule: str) -> str:
     field = cls.model_fields[name]
-    return f"{name} = {value!r}: {rule} ({field.description}). The default is {field.default!r}."
+    return f"{name}={value!r}: {rule} ({field.description}). The default is {field.default!r}."
 
 
 def parameters_cell(cls: type[RunParams]) -> str:

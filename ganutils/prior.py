@@ -63,7 +63,7 @@ class Prior:
 
     def __post_init__(self) -> None:
         if self.kind not in _DRAW:
-            raise ParameterError(f"prior = {self.kind!r}: must be one of {', '.join(get_args(PriorKind))}.")
+            raise ParameterError(f"prior={self.kind!r}: must be one of {', '.join(get_args(PriorKind))}.")
 
     @property
     def variance(self) -> float:

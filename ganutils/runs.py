@@ -61,7 +61,7 @@ class RunDir:
         if (path / "params.json").is_file():
             cls(path)._guard(described)
         elif path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise RunError(f"run = {str(path)!r}: is there but is not a run folder. Choose a new name.")
+            raise RunError(f"run={str(path)!r}: is there but is not a run folder. Choose a new name.")
         try:
             for folder in (path / "samples", path / "checkpoints"):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ class RunDir:
                 run._keep_real_images(dataset, params)
         except OSError as error:
             raise RunError(
-                f"run = {str(path)!r}: cannot be written ({error.strerror}). Choose a folder of your own."
+                f"run={str(path)!r}: cannot be written ({error.strerror}). Choose a folder of your own."
             ) from None
         return run
 
@@ -106,7 +106,7 @@ class RunDir:
                 differences.append(f"{name}: {before!r} there, {now!r} now{hint}")
         if differences:
             raise RunError(
-                f"run = {str(self.path)!r}: holds another run. The differences:\n  "
+                f"run={str(self.path)!r}: holds another run. The differences:\n  "
                 + "\n  ".join(differences)
                 + "\nChoose a new run folder, or the same parameters."
             )

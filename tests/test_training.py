@@ -194,7 +194,7 @@ def test_linear_decay_reaches_zero_after_the_last_update(toy_params, toy_data):
 def test_device_that_is_not_there(toy_params, toy_data):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
-    with pytest.raises(ParameterError, match="device = 'cuda': is not on this machine, which has cpu"):
+    with pytest.raises(ParameterError, match="device='cuda': is not on this machine, which has cpu"):
         run_of(toy_params(device="cuda"), toy_data)
 
 

@@ -52,8 +52,8 @@ def load(
         split: "train" or "test".
         image_size: side length in pixels; other sizes are resized with antialiasing.
         data_label: name for titles and captions instead of the set's own; ignored when "auto" falls back.
-        n_images: how many images of the chosen classes, evenly; 0 is all. For shapes: how many of all ten
-            classes are drawn, of which the chosen classes get their share; 0 is 10,000 (test: 2,000).
+        n_images: how many images of the chosen classes, evenly; 0 is all, of the shapes 1,000 a class
+            (test: 200).
         seed: of the drawn shapes; other image sets do not depend on it.
 
     Raises:
@@ -98,7 +98,7 @@ def load_dataset(params: RunParams) -> Dataset:
     )
     if params.batch_size > len(dataset):
         raise ParameterError(
-            f"batch_size = {params.batch_size}: is larger than the data, {len(dataset):,} images. "
+            f"batch_size={params.batch_size}: is larger than the data, {len(dataset):,} images. "
             f"Use at most {len(dataset)}, or more images."
         )
     return dataset
@@ -130,8 +130,10 @@ def _refuse_pictures(folder: Path) -> None:
 
 
 def _shapes(classes: str, split: str, image_size: int, n_images: int, seed: int) -> Dataset:
-    class_indices(classes, SHAPE_CLASSES)  # a wrong name is reported before the drawing
-    return shapes(n_images or SHAPES_COUNT[split], image_size, seed, split).select_classes(classes)
+    chosen = class_indices(classes, SHAPE_CLASSES)
+    wanted = n_images or SHAPES_COUNT[split] * len(chosen) // len(SHAPE_CLASSES)
+    drawn = len(SHAPE_CLASSES) * -(-wanted // len(chosen))  # the classes take turns
+    return shapes(drawn, image_size, seed, split).select_classes(classes).first(wanted)
 
 
 def _cifar10_or_fail_fast(folder: Path, split: str) -> Dataset:

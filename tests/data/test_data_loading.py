@@ -68,7 +68,7 @@ def test_auto_says_it_once_and_does_not_try_again_for_a_while(dead_network, caps
 
 
 def test_auto_maps_class_names_to_the_shapes_of_the_same_number(dead_network):
-    data = load(classes="dog,cat", n_images=50)
+    data = load(classes="dog,cat", n_images=10)
     shapes = load("shapes", n_images=50)
     assert data.classes == (shapes.classes[5], shapes.classes[3])
     assert data.labels.bincount().tolist() == [5, 5]
@@ -108,16 +108,19 @@ def test_image_folder_with_classes_and_count(tmp_path):
 def test_shapes_counts():
     assert len(load("shapes", split="test", image_size=4)) == 2000
     assert len(load("shapes", image_size=4)) == 10_000
-    assert load("shapes", classes="star,ring", n_images=40, image_size=4).labels.bincount().tolist() == [4, 4]
+    assert load("shapes", classes="star,ring", n_images=40, image_size=4).labels.bincount().tolist() == [
+        20,
+        20,
+    ]
 
 
 def test_load_dataset_reads_the_run_parameters():
-    params = RunParams(
-        dataset="shapes", classes="ring,heart", n_images=30, data_label="toy", split="test", seed=5
-    )
+    values = {"dataset": "shapes", "classes": "ring,heart", "n_images": 30, "split": "test", "seed": 5}
+    params = RunParams(**values, data_label="toy", batch_size=6)
     data = load_dataset(params)
-    same = load("shapes", classes="ring,heart", n_images=30, split="test", seed=5)
-    assert (data.fingerprint, data.label) == (same.fingerprint, "toy")
+    assert (data.fingerprint, data.label) == (load(**values).fingerprint, "toy")
+    with pytest.raises(ParameterError, match="batch_size=31: is larger than the data, 30 images"):
+        load_dataset(RunParams(**values, batch_size=31))
 
 
 @pytest.mark.parametrize(
