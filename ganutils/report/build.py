@@ -1,0 +1,119 @@
+"""From a notebook to its report: run it, typeset it, and never lose what was computed."""
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganutils.errors import ReportError
+from ganutils.paths import project_root
+from ganutils.report.execute import execute, read
+from ganutils.report.notebook import run_folder
+
+
+@dataclass(frozen=True)
+class ReportFiles:
+    """Where a report lies; `html` and `problem` are set instead of `pdf` if the PDF could not be made."""
+
+    notebook: Path
+    pdf: Path | None
+    html: Path | None = None
+    problem: str | None = None
+    run: Path | None = None
+
+    def __str__(self) -> str:
+        rows = {"Notebook": self.notebook, "PDF": self.pdf, "HTML": self.html, "Run": self.run}
+        lines = [f"{name + ':':<10}{path}" for name, path in rows.items() if path]
+        return "\n".join(lines + ([f"No PDF: {self.problem}"] if self.problem else []))
+
+
+def export(notebook: str | Path, pdf: str | Path | None = None, *, show_code: bool = False) -> ReportFiles:
+    """Export an executed notebook to `pdf`, by default beside the notebook with the ending .pdf.
+
+    If the PDF cannot be typeset, an HTML file with the reason is written beside it instead. A file that is
+    there is replaced only by a complete one. Raises ReportError if the notebook cannot be read or neither
+    file can be written.
+    """
+    from ganutils.report.exporter import ReportExporter
+
+    source = Path(notebook)
+    target = Path(pdf) if pdf else source.with_suffix(".pdf")
+    node = read(source)
+    try:
+        made, _ = ReportExporter(show_code=show_code).from_notebook_node(
+            node, {"metadata": {"name": source.stem}}
+        )
+    except Exception as error:  # whatever went wrong, hours of computing shall still give something to read
+        problem = str(error) if isinstance(error, ReportError) else f"{type(error).__name__}: {error}"
+        html = target.with_suffix(".html")
+        _write(html, _html(node, source, problem))
+        return ReportFiles(source, None, html, problem, run_folder(node))
+    _write(target, made)
+    return ReportFiles(source, target, run=run_folder(node))
+
+
+def report(
+    notebook: str | Path,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    output_dir: str | Path | None = None,
+    name: str | None = None,
+    pdf: str | Path | None = None,
+    show_code: bool = False,
+    cell_timeout: int | None = None,
+    progress: Callable[[str], None] | None = print,
+) -> ReportFiles:
+    """Run a notebook with `parameters` and export it; returns where everything lies.
+
+    The executed notebook and the PDF are `<output_dir>/<name>.ipynb` and `.pdf`; by default the folder is
+    `reports/` of the project and the name is the notebook's. `pdf` puts the PDF elsewhere. Raises
+    ParameterError and ReportError as `execute` and `export` do.
+    """
+    source = Path(notebook)
+    folder = Path(output_dir) if output_dir else project_root() / "reports"
+    executed = folder / f"{name or source.stem}.ipynb"
+    if executed.resolve() == source.resolve():
+        raise ReportError(f"{source} would overwrite itself: choose another name or folder for the report.")
+    execute(source, executed, parameters, cell_timeout=cell_timeout, progress=progress)
+    return export(executed, pdf, show_code=show_code)
+
+
+def _html(node: Any, source: Path, problem: str) -> bytes:
+    import copy
+    import html
+
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(
+        exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True, embed_images=True
+    )
+    node = copy.deepcopy(node)
+    for output in (output for cell in node.cells for output in cell.get("outputs", []) if "data" in output):
+        for kind in [kind for kind in output.data if "widget" in kind]:
+            del output.data[kind]  # needs a live kernel, and stops nbconvert if it is incomplete
+    body, _ = exporter.from_notebook_node(node, {"metadata": {"name": source.stem}})
+    note = f"<p><strong>The PDF of this report could not be made.</strong> {html.escape(problem)}</p>"
+    head, tag, rest = body.partition("<main>")
+    return (head + tag + note + rest if tag else note + body).encode()
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=".", suffix=path.suffix, delete=False
+        ) as file:
+            file.write(data)
+        os.chmod(file.name, 0o666 & ~_umask())
+        os.replace(file.name, path)
+    except OSError as error:
+        raise ReportError(f"{path} cannot be written: {error.strerror}; choose another folder.") from error
+
+
+def _umask() -> int:
+    # Only setting it tells its value; a temporary file would else be unreadable for others.
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,137 @@
+"""An executed notebook to one Typst document: title block, body, parameters and environment."""
+
+from typing import Any
+
+from ganutils.report import pictures
+from ganutils.report.markdown import Outline, to_typst
+from ganutils.report.markup import array, call, code, code_expression, content, escape, expression, string
+from ganutils.report.notebook import Front, Parameter, front, tags
+from ganutils.report.outputs import Block, Collected, collect
+from ganutils.report.typesetting import Source
+
+LEFT_OUT = {
+    "hide",
+    "remove_cell",
+    "abstract",
+    "parameters",
+    "injected-parameters",
+    "papermill-error-cell-tag",
+}
+_LABELS = {"author": "Author", "student_id": "Student ID", "course": "Course", "date": "Date"}
+_CONTENTS_FROM = 3  # shorter reports need no table of contents
+
+
+def build(
+    notebook: Any, *, name: str = "Report", show_code: bool = False, stream_lines: int = 40
+) -> tuple[Source, Front]:
+    """Return the Typst document of a notebook node, and what stands at its front.
+
+    `name` is the title if the notebook has none. Nothing of the notebook is executed, and no file is read.
+    """
+    head = front(notebook, name)
+    collected, outline = Collected(), Outline()
+    table = _parameters(head)
+    for cell in notebook.cells:
+        before = len(outline.titles)
+        _add_cell(cell, collected, outline, show_code, stream_lines)
+        if table and "parameters" in {title.lower() for title in outline.titles[before:]}:
+            collected.add(table)
+            table = ""
+    parts = [
+        '#import "template.typ": *',
+        _opening(head, collected, len(outline.titles)),
+        *_side_by_side(collected.body),
+        _section("Parameters", [table] if table else []),
+        _section("Environment", collected.environment),
+    ]
+    return Source("\n\n".join(part for part in parts if part) + "\n", collected.pictures), head
+
+
+def _add_cell(cell: Any, collected: Collected, outline: Outline, show_code: bool, stream_lines: int) -> None:
+    marks = tags(cell)
+    if cell.cell_type == "code":
+        shown = (
+            show_code and not marks & (LEFT_OUT | {"hide-input", "remove_input"})
+        ) or "show-code" in marks
+        if shown and cell.source.strip():
+            collected.add(call("listing", code_expression(cell.source, block=True, lang="python")))
+        if not marks & {"hide", "remove_cell", "remove_output"}:
+            number = cell.get("execution_count") or "without a number"
+            hidden = "stream" if "hide-stream" in marks else None
+            outputs = [output for output in cell.outputs if output.output_type != hidden]
+            collect(outputs, number, collected, stream_lines=stream_lines)
+        return
+    if cell.cell_type == "markdown" and not marks & LEFT_OUT:
+        attachments = cell.get("attachments", {})
+
+        def picture(address: str, alt: str) -> str | None:
+            found = pictures.from_address(address, attachments)
+            if found is None:
+                return None
+            collected.pictures[found.name] = found.data
+            return pictures.image(found, alt or "picture")
+
+        collected.add(to_typst(cell.source, outline=outline, picture=picture))
+        collected.body_begun = bool(outline.titles)
+
+
+def _opening(head: Front, collected: Collected, headings: int) -> str:
+    facts = [f"({string(_LABELS[name])}, {string(value)})" for name, value in head.facts]
+    options = {
+        "title": string(head.title),
+        "facts": array(facts),
+        "abstract": content(to_typst(head.abstract)) if head.abstract else "none",
+        "notices": array(content(notice) for notice in collected.notices),
+        "contents": str(headings >= _CONTENTS_FROM).lower(),
+    }
+    shown = ", ".join(f"{key}: {value}" for key, value in options.items())
+    return f"#show: report.with({shown})"
+
+
+def _side_by_side(blocks: list[Block]) -> list[str]:
+    parts, rest = [], list(blocks)
+    while rest:
+        block = rest.pop(0)
+        if not block.figure:
+            parts.append(block.markup)
+            continue
+        # A heading with nothing but a figure below it would stand empty if the figure floated.
+        below_heading = bool(parts) and parts[-1].rpartition("\n")[2].startswith("#heading(")
+        number, fixed = str(len(parts)), str(below_heading).lower()
+        if block.narrow and rest and rest[0].narrow:
+            pair = [content(block.markup), content(rest.pop(0).markup)]
+            parts.append(call("placed", number, fixed, expression("pair", *pair)))
+        else:
+            parts.append(call("placed", number, fixed, content(block.markup)))
+    return parts
+
+
+def _section(title: str, parts: list[str]) -> str:
+    if not parts:
+        return ""
+    return "\n\n".join([call("heading", content(escape(title)), level="1", numbering="none"), *parts])
+
+
+def _parameters(head: Front) -> str:
+    if not head.parameters:
+        return ""
+    caption = head.parameters_of or "Parameters"
+    changed = sum(p.changed for p in head.parameters)
+    caption += (
+        f" ({len(head.parameters)}; {changed} changed for this run, in bold)."
+        if changed
+        else ", all at their defaults."
+    )
+    rows = [f"({_row(parameter)})" for parameter in head.parameters]
+    return call("parameters-table", array(rows), content(escape(caption)))
+
+
+def _row(parameter: Parameter) -> str:
+    def shown(value: Any) -> str:
+        if isinstance(value, str):
+            return value or '""'
+        return "—" if value is None else repr(value)
+
+    default = shown(parameter.default)
+    cells = [code(parameter.name), code(shown(parameter.value)), code(default), escape(parameter.meaning)]
+    return ", ".join([str(parameter.changed).lower(), *(content(cell) for cell in cells)])

@@ -1,0 +1,202 @@
+"""Markdown of a notebook cell to Typst markup; what is not understood is shown as it was written."""
+
+import logging
+import re
+from collections.abc import Callable, Iterable
+
+from ganutils.report import maths
+from ganutils.report.grammar import Token, parse, plain_text
+from ganutils.report.markup import array, call, code, content, escape, expression, string
+
+log = logging.getLogger(__name__)
+
+# Given the address and the text of a picture, returns its Typst markup, or None if it cannot be shown.
+Picture = Callable[[str, str], str | None]
+
+_LINK = re.compile(r"(?:https?://|mailto:)[^\s\x00-\x1f]{1,2000}", re.IGNORECASE)
+_OWN_NUMBER = re.compile(r"(?:\d+(?:\.\d+)*\.|\d+(?:\.\d+)+)\s+")
+_COMMENT = re.compile(r"\s*<!--.*?-->\s*", re.DOTALL)
+_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_UNNUMBERED = {"abstract", "references", "bibliography", "literature", "acknowledgements", "acknowledgments"}
+# Longer tables may break across pages.
+_WHOLE_ROWS = 14
+
+
+class Outline:
+    """Places headings: the first of level 1 is the report's title, and no level is skipped below it."""
+
+    def __init__(self) -> None:
+        self.titles: list[str] = []
+        self._title_seen = False
+        self._last = 0
+
+    def place(self, level: int, text: str) -> int | None:
+        """Return the level in the report of a heading, or None for the title, which is printed above."""
+        if level == 1 and not self._title_seen:
+            self._title_seen = True
+            return None
+        self.titles.append(text)
+        self._last = min(max(1, level - 1), self._last + 1)
+        return self._last
+
+
+def to_typst(
+    text: str,
+    *,
+    outline: Outline | None = None,
+    picture: Picture | None = None,
+    caption: str | None = None,
+) -> str:
+    """Return Typst markup for Markdown `text`.
+
+    Headings are placed by `outline`; without one they become bold lines. `picture` finds the notebook's
+    own pictures: a path or web address is never read, its text is shown. `caption` (Markdown) makes the
+    first table a numbered one.
+    """
+    return _Renderer(outline, picture, caption).document(parse(text))
+
+
+def one_line(text: str) -> str:
+    """Return Typst markup for Markdown `text` on one line, for captions and table cells."""
+    return _Renderer(None, None, None).flat(parse(text))
+
+
+def formula(latex: str, display: bool) -> str:
+    """Return the Typst markup of a formula; one that cannot be shown appears as highlighted source."""
+    latex = latex.strip()
+    block = str(display).lower()
+    try:
+        typst_source = maths.convert(latex, display)
+    except maths.FormulaError as error:
+        log.warning("The formula %r is shown as LaTeX source: %s.", latex, error)
+        return call("formula-source", string(latex), block)
+    return call("formula", string(typst_source), string(latex), block)
+
+
+class _Renderer:
+    """Turns mistune's tokens into Typst markup, one method for each kind of token."""
+
+    def __init__(self, outline: Outline | None, picture: Picture | None, caption: str | None) -> None:
+        self._outline = outline
+        self._picture = picture or (lambda address, text: None)
+        self._caption = caption
+        self._footnotes: dict[str, str] = {}
+
+    def document(self, tokens: list[Token]) -> str:
+        for token in tokens:
+            for item in token["children"] if token["type"] == "footnotes" else []:
+                self._footnotes[item["attrs"]["key"]] = self.flat(item["children"])
+        return self._blocks(token for token in tokens if token["type"] != "footnotes")
+
+    def flat(self, tokens: Iterable[Token]) -> str:
+        return " ".join(
+            self._inlines(t["children"]) if "children" in t else self._render(t) for t in tokens
+        ).strip()
+
+    def _blocks(self, tokens: Iterable[Token]) -> str:
+        return "\n\n".join(markup for token in tokens if (markup := self._render(token)))
+
+    def _inlines(self, tokens: Iterable[Token]) -> str:
+        return "".join(self._render(token) for token in tokens)
+
+    def _render(self, token: Token) -> str:
+        method = getattr(self, "_on_" + token["type"], None)
+        if method:
+            return method(token)
+        return self._inlines(token["children"]) if "children" in token else escape(token.get("raw", ""))
+
+    def _wrapped(self, function: str, token: Token) -> str:
+        return call(function, content(self._inlines(token["children"])))
+
+    def _on_blank_line(self, token: Token) -> str:
+        return ""
+
+    def _on_softbreak(self, token: Token) -> str:
+        return " "
+
+    def _on_linebreak(self, token: Token) -> str:
+        return call("linebreak")
+
+    def _on_thematic_break(self, token: Token) -> str:
+        return call("divider")
+
+    def _on_emphasis(self, token: Token) -> str:
+        return self._wrapped("emph", token)
+
+    def _on_strong(self, token: Token) -> str:
+        return self._wrapped("strong", token)
+
+    def _on_strikethrough(self, token: Token) -> str:
+        return self._wrapped("strike", token)
+
+    def _on_codespan(self, token: Token) -> str:
+        return code(token["raw"])
+
+    def _on_block_code(self, token: Token) -> str:
+        language = (token.get("attrs", {}).get("info") or "").split(" ")[0]
+        return code(token["raw"].rstrip("\n"), block=True, lang=language)
+
+    def _on_maths(self, token: Token) -> str:
+        return formula(token["raw"], token["attrs"]["display"])
+
+    def _on_block_html(self, token: Token) -> str:
+        return escape(_COMMENT.sub(" ", token["raw"]).strip())
+
+    def _on_inline_html(self, token: Token) -> str:
+        if _LINE_BREAK.fullmatch(token["raw"]):
+            return call("linebreak")
+        return "" if _COMMENT.fullmatch(token["raw"]) else escape(token["raw"])
+
+    def _on_heading(self, token: Token) -> str:
+        children = [dict(child) for child in token["children"]]
+        text = plain_text(children).strip()
+        if self._outline is None:
+            return call("strong", content(self._inlines(children)))
+        level = self._outline.place(token["attrs"]["level"], text)
+        if level is None or not text:
+            return ""
+        if children[0]["type"] == "text":  # the report numbers its sections itself
+            children[0]["raw"] = _OWN_NUMBER.sub("", children[0]["raw"], count=1)
+        options = {"numbering": "none"} if text.lower() in _UNNUMBERED else {}
+        return call("heading", content(self._inlines(children)), level=str(level), **options)
+
+    def _on_link(self, token: Token) -> str:
+        label, address = self._inlines(token["children"]), token["attrs"]["url"]
+        if not _LINK.fullmatch(address) or not label.strip():
+            return label
+        return call("link", string(address), content(label))
+
+    def _on_image(self, token: Token) -> str:
+        text = plain_text(token["children"]).strip()
+        shown = self._picture(token["attrs"]["url"], text)
+        return shown if shown is not None else call("missing-picture", content(escape(text or "picture")))
+
+    def _on_footnote_ref(self, token: Token) -> str:
+        note = self._footnotes.get(token["raw"], "")
+        return call("footnote", content(note)) if note else ""
+
+    def _on_block_quote(self, token: Token) -> str:
+        return call("quote", content(self._blocks(token["children"])), block="true")
+
+    def _on_list(self, token: Token) -> str:
+        items = [content(self._blocks(item["children"])) for item in token["children"]]
+        options = {"tight": str(token["tight"]).lower()}
+        if token["attrs"]["ordered"]:
+            return call("enum", *items, start=str(token["attrs"].get("start", 1)), **options)
+        return call("list", *items, **options)
+
+    def _on_table(self, token: Token) -> str:
+        head, *bodies = token["children"]
+        alignment = [cell["attrs"]["align"] or "left" for cell in head["children"]]
+        rows = [row["children"] for body in bodies for row in body["children"]]
+        header = expression("table.header", *self._cells(head["children"]))
+        body = [cell for row in rows for cell in self._cells(row)]
+        table = call("table", header, *body, columns=str(len(alignment)), align=array(alignment))
+        whole = len(rows) <= _WHOLE_ROWS
+        if self._caption is None:
+            return call("block", content(table), breakable=str(not whole).lower())
+        caption, self._caption = self._caption, None
+        return call("table-figure", content(table), content(one_line(caption)), whole=str(whole).lower())
+
+    def _cells(self, cells: list[Token]) -> list[str]:
+        return [content(self._inlines(cell["children"])) for cell in cells]
