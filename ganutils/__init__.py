@@ -1,7 +1,8 @@
 """ganutils: what the notebooks of the GAN course kit share.
 
 One run: `params = variants.get("dcgan").Params(epochs=10)`, `dataset = load_dataset(params)`,
-`run = RunDir.open(params, dataset)`, `history = train(build(params), dataset, params, run)`.
+`gan = build(params, dataset)`, `run = RunDir.open(params, dataset)`,
+`history = train(gan, dataset, params, run)`.
 """
 
 from typing import TYPE_CHECKING

@@ -75,7 +75,7 @@ def _run(options: argparse.Namespace) -> None:
     params = variants.get(options.variant).Params(**read_values(options.presets, options.pairs))
     dataset = load_dataset(params)
     print(dataset.summary())
-    gan = build(params)
+    gan = build(params, dataset)
     run = RunDir.open(params, dataset)
     history = train(gan, dataset, params, run)
     print(f"{run}: {history.epoch} epochs, {history.minutes:.1f} minutes")

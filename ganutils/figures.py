@@ -4,6 +4,7 @@ Images are drawn at the fixed range of uint8, never normalised per picture.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import matplotlib as mpl
 import numpy as np
@@ -82,33 +83,49 @@ def real_and_generated(run: RunDir, epoch: int | None = None) -> Figure:
     return grids({"real": run.real(), f"generated, epoch {epoch}": run.samples(epoch)}, across=2)
 
 
-def curves(
-    history: History,
-    panels: Mapping[str, Mapping[str, str]],
-    *,
-    reference: float | None = None,
-    log: bool = False,
-    width: float = WIDTH,
-) -> Figure:
-    """Draw history columns against epochs: a panel for each title, each with {column: legend}.
+@dataclass(frozen=True)
+class Panel:
+    """One set of axes with lines of a history."""
 
-    A thin line shows what was recorded, a thick one its running mean; `reference` is a dotted level.
+    title: str
+    columns: Mapping[str, str]  # column of the history -> legend
+    reference: float | None = None  # a dotted level
+    log: bool = False  # logarithmic axis
+
+
+def curves(history: History, *panels: Panel, height: float = 2.6, width: float = WIDTH) -> Figure:
+    """Draw history columns against epochs, panel beside panel.
+
+    A thin line or a band shows what was recorded, a thick line its running mean. The axis holds 99 of
+    100 recorded values; rarer spikes leave it.
     """
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width, 2.5), layout="constrained")
+        figure = Figure(figsize=(width, height), layout="constrained")
         axes: Sequence[Axes] = figure.subplots(1, len(panels), squeeze=False)[0]
-        for axis, (title, columns) in zip(axes, panels.items(), strict=True):
-            for number, (column, legend) in enumerate(columns.items()):
-                _line(axis, *history.column(column), legend, number)
+        for axis, panel in zip(axes, panels, strict=True):
+            drawn = {legend: history.column(column) for column, legend in panel.columns.items()}
+            for number, (legend, (x, y)) in enumerate(drawn.items()):
+                _line(axis, x, y, legend, number)
             if axis.lines:
-                axis.legend(loc="best")
-            if reference is not None:
-                axis.axhline(reference, color="0.3", linestyle=":", linewidth=1)
-            axis.set(title=title, xlabel="epoch")
-            axis.set_xlim(left=0)
-            if log:
+                axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2 if len(drawn) > 1 else 1)
+            if panel.log:
                 axis.set_yscale("log")
+            else:
+                _hold_most(axis, [y for _, y in drawn.values()], panel.reference)
+            if panel.reference is not None:
+                axis.axhline(panel.reference, color="0.3", linestyle=":", linewidth=1)
+            axis.set(title=panel.title, xlabel="epoch")
+            axis.set_xlim(left=0)
     return figure
+
+
+def _hold_most(axis: Axes, columns: Sequence[np.ndarray], reference: float | None) -> None:
+    values = np.concatenate([np.empty(0), *columns])
+    if not len(values):
+        return
+    held = [*np.quantile(values, (0.005, 0.995)), *([] if reference is None else [reference])]
+    margin = 0.05 * (max(held) - min(held)) or 0.05
+    axis.set_ylim(min(held) - margin, max(held) + margin)
 
 
 def _line(axis: Axes, x: np.ndarray, y: np.ndarray, legend: str, number: int) -> None:

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 
 def initialise(network: nn.Module) -> nn.Module:
@@ -11,12 +12,23 @@ def initialise(network: nn.Module) -> nn.Module:
     authors' code; the text does not mention them.
     """
     for layer in network.modules():
-        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)):
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             nn.init.normal_(layer.weight, 0.0, 0.02)
         elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)) and layer.affine:
             nn.init.normal_(layer.weight, 1.0, 0.02)
         if isinstance(getattr(layer, "bias", None), Tensor):
             nn.init.zeros_(layer.bias)
+    return network
+
+
+def spectral(network: nn.Module) -> nn.Module:
+    """Divide each weight matrix by its largest singular value (Miyato 2018, arXiv 1802.05957); in place.
+
+    To be called after `initialise`, which sets the weights themselves.
+    """
+    for layer in network.modules():
+        if isinstance(layer, (nn.Conv2d, nn.Linear, nn.Embedding)):
+            spectral_norm(layer)
     return network
 
 

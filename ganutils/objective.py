@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -45,7 +46,7 @@ class Objective(Protocol):
 
 
 class Gan(NamedTuple):
-    """What `build(params)` of a variant returns."""
+    """What `build(params, classes)` of a variant returns."""
 
     generator: nn.Module  # (z, labels) -> images; unconditional networks ignore labels
     discriminator: nn.Module  # whatever its objective calls
@@ -71,3 +72,16 @@ def bce_fake(logits: Tensor) -> Tensor:
 def probability(logits: Tensor) -> Tensor:
     """Mean of sigmoid(logits), detached: D(x) on real images, D(G(z)) on generated ones."""
     return logits.detach().float().sigmoid().mean()
+
+
+def gradient_norms(discriminator: Callable, real: Tensor, fake: Tensor) -> Tensor:
+    """Norm (N,) of the discriminator's gradient at random points between real and fake images.
+
+    One uniform number an image places its point (Gulrajani 2017, arXiv 1704.00028, algorithm 1). In
+    fp32 always: the norm is squared and differentiated again.
+    """
+    with torch.autocast(real.device.type, enabled=False):
+        t = torch.rand(len(real), *(1,) * (real.ndim - 1), device=real.device)
+        between = torch.lerp(fake, real, t).requires_grad_()
+        (gradient,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
+        return gradient.flatten(1).norm(dim=1)

@@ -2,8 +2,7 @@ import pytest
 import torch
 
 from ganutils.summary import count, layer_table, trainable
-from ganutils.variants import build
-from ganutils.variants.dcgan import Params
+from ganutils.variants.dcgan import Params, build
 
 
 def sizes(network, *inputs):
@@ -11,13 +10,13 @@ def sizes(network, *inputs):
 
 
 def test_conv_64_has_the_published_size():
-    gan = build(Params(image_size=64))
+    gan = build(Params(image_size=64), classes=10)
     assert trainable(gan.generator) == 3_576_704
     assert trainable(gan.discriminator) == 2_765_568
 
 
 def test_conv_64_shapes_stage_by_stage():
-    gan = build(Params(image_size=64))
+    gan = build(Params(image_size=64), classes=10)
     table = layer_table(gan.generator, torch.zeros(2, 100))
     stages = [shape for layer, shape, _ in table if layer.startswith("ConvTranspose")]
     assert stages == ["512x4x4", "256x8x8", "128x16x16", "64x32x32", "3x64x64"]
@@ -28,7 +27,7 @@ def test_conv_64_shapes_stage_by_stage():
 
 
 def test_conv_32_is_one_stage_shorter():
-    gan = build(Params())
+    gan = build(Params(), classes=10)
     assert trainable(gan.generator) == 100 * 256 * 16 + (256 * 128 + 128 * 64 + 64 * 3) * 16 + 2 * (
         256 + 128 + 64
     )
@@ -36,7 +35,7 @@ def test_conv_32_is_one_stage_shorter():
 
 
 def test_dense_has_the_published_size_layer_by_layer():
-    gan = build(Params(network="dense"))
+    gan = build(Params(network="dense"), classes=10)
     assert sizes(gan.generator, torch.zeros(2, 100)) == [1_638_400, 65_536, 819_200, 512, 204_800, 256, 4_800]
     assert count(gan.generator) == 2_733_504
     assert sizes(gan.discriminator, torch.zeros(2, 3, 32, 32)) == [4_864, 204_928, 8_193]
@@ -44,7 +43,7 @@ def test_dense_has_the_published_size_layer_by_layer():
 
 @pytest.mark.parametrize(("network", "size"), [("conv", 32), ("conv", 64), ("dense", 32)])
 def test_ranges_and_shapes(network, size):
-    gan = build(Params(network=network, image_size=size, width=8))
+    gan = build(Params(network=network, image_size=size, width=8), classes=10)
     z, labels = gan.prior.sample(5, generator=torch.Generator().manual_seed(0))
     images = gan.generator(z, labels)
     assert images.shape == (5, 3, size, size)
@@ -55,6 +54,6 @@ def test_ranges_and_shapes(network, size):
 
 
 def test_first_logits_are_near_zero():
-    gan = build(Params(network="dense"))
+    gan = build(Params(network="dense"), classes=10)
     images = torch.rand(16, 3, 32, 32) * 2 - 1
     assert gan.discriminator(images).abs().max() < 0.5

@@ -26,7 +26,7 @@ def test_running_mean_by_hand():
 
 
 def test_long_histories_are_drawn_with_few_points_and_their_true_range():
-    figure = figures.curves(history(50_000), {"L": {"loss": "loss"}})
+    figure = figures.curves(history(50_000), figures.Panel("L", {"loss": "loss"}))
     (line,) = figure.axes[0].lines
     assert len(line.get_xdata()) <= 1200
     (band,) = figure.axes[0].collections
@@ -35,14 +35,26 @@ def test_long_histories_are_drawn_with_few_points_and_their_true_range():
 
 
 def test_curves_have_titles_axes_and_legends():
-    figure = figures.curves(history(100), {"A": {"loss": "first"}, "B": {"loss": "second"}}, reference=1.0)
+    figure = figures.curves(
+        history(100),
+        figures.Panel("A", {"loss": "first"}, 1.0),
+        figures.Panel("B", {"loss": "second"}, log=True),
+    )
     assert [axis.get_title() for axis in figure.axes] == ["A", "B"]
     assert [axis.get_xlabel() for axis in figure.axes] == ["epoch", "epoch"]
     assert [axis.get_legend().get_texts()[0].get_text() for axis in figure.axes] == ["first", "second"]
+    assert [axis.get_yscale() for axis in figure.axes] == ["linear", "log"]
+    assert figure.axes[0].lines[-1].get_ydata() == [1.0, 1.0]
+
+
+def test_a_rare_spike_does_not_flatten_the_axis():
+    rows = [{"step": i, "epoch": i / 100, "loss": 1000.0 if i == 500 else i % 2} for i in range(1, 1001)]
+    figure = figures.curves(History(rows, []), figures.Panel("A", {"loss": "first"}))
+    assert figure.axes[0].get_ylim() == pytest.approx((-0.05, 1.05))
 
 
 def test_an_empty_history_is_an_empty_figure():
-    figure = figures.curves(History([], []), {"A": {"loss": "first"}})
+    figure = figures.curves(History([], []), figures.Panel("A", {"loss": "first"}))
     figure.canvas.draw()
     assert not figure.axes[0].lines
 

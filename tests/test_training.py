@@ -17,7 +17,7 @@ from ganutils.variants import build
 
 
 def run_of(params, data):
-    gan, run = build(params), RunDir.open(params, data)
+    gan, run = build(params, data), RunDir.open(params, data)
     return train(gan, data, params, run), run, gan
 
 
@@ -54,7 +54,7 @@ def test_history_has_every_term_of_every_update(toy_params, toy_data):
 def test_first_losses_are_those_of_the_untrained_networks(toy_params, toy_data):
     params = toy_params(flip=False)
     history, _, _ = run_of(params, toy_data)
-    gan = build(params)
+    gan = build(params, toy_data)
     order = torch.randperm(40, generator=stream(params.seed, "order", 0))[:8]
     z, labels = gan.prior.sample(8, generator=stream(params.seed, "latents"))
     with torch.no_grad():
@@ -148,8 +148,8 @@ def test_sampling_does_not_change_training(toy_params, toy_data):
     assert often.updates == seldom.updates
 
 
-def test_generating_keeps_the_mode_and_does_not_depend_on_the_batch(toy_params):
-    gan = build(toy_params())
+def test_generating_keeps_the_mode_and_does_not_depend_on_the_batch(toy_params, toy_data):
+    gan = build(toy_params(), toy_data)
     z, labels = gan.prior.sample(7, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(generate(gan.generator, z, labels, 2), generate(gan.generator, z, labels, 7))
     assert gan.generator.training
@@ -172,7 +172,7 @@ def test_log_every_averages(toy_params, toy_data):
 
 def test_moving_average_by_hand(toy_params, toy_data):
     params = toy_params(epochs=1, batch_size=40, ema=0.75)
-    gan = build(params)
+    gan = build(params, toy_data)
     first = gan.generator.state_dict()["layers.1.weight"].clone()
     run = RunDir.open(params, toy_data)
     train(gan, toy_data, params, run)
@@ -200,7 +200,7 @@ def test_device_that_is_not_there(toy_params, toy_data):
 
 def test_a_loss_that_is_not_finite_stops_with_term_and_epoch(toy_params, toy_data):
     params = toy_params()
-    gan = build(params)
+    gan = build(params, toy_data)
 
     class Sick(type(gan.objective)):
         def generator_terms(self, discriminator, real, fake):

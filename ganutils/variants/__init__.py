@@ -1,4 +1,4 @@
-"""One file a GAN: its `Params`, networks, objective and `build(params)`; found by file name."""
+"""One file a GAN: its `Params`, networks, objective and `build(params, classes)`; found by file name."""
 
 import importlib
 import pkgutil
@@ -6,6 +6,7 @@ from types import ModuleType
 
 import torch
 
+from ganutils.data import Dataset
 from ganutils.errors import ParameterError
 from ganutils.hardware import choose
 from ganutils.objective import Gan
@@ -26,8 +27,8 @@ def get(name: str) -> ModuleType:
     return importlib.import_module(f"{__name__}.{name}")
 
 
-def build(params: RunParams) -> Gan:
-    """Build the networks, objective and prior of `params.variant`.
+def build(params: RunParams, dataset: Dataset) -> Gan:
+    """Build the networks, objective and prior of `params.variant` for a data set's number of classes.
 
     The weights depend on `params.seed` alone; the global random stream is left as it was. Raises
     `ParameterError` for a device or precision that this machine cannot offer.
@@ -35,4 +36,4 @@ def build(params: RunParams) -> Gan:
     choose(params)  # fails here, before a run folder is made
     with torch.random.fork_rng():
         torch.manual_seed(params.seed)
-        return get(params.variant).build(params)
+        return get(params.variant).build(params, len(dataset.classes))

@@ -12,7 +12,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from ganutils.data.batches import Batch
-from ganutils.layers import CheapDropout, Reshape, initialise
+from ganutils.layers import CheapDropout, Reshape, initialise, spectral
 from ganutils.objective import Gan, Terms, bce_fake, bce_real, probability
 from ganutils.params import RunParams, knob
 from ganutils.prior import Prior
@@ -23,12 +23,16 @@ class Params(RunParams):
 
     network: Literal["conv", "dense"] = knob("conv", "conv (32 or 64 pixels) or dense (32 pixels)")
     width: int = knob(64, "channels beside the image; each stage inwards doubles them", ge=1, le=512)
+    d_norm: Literal["batch", "spectral", "none"] = knob(
+        "batch", "normalisation of the conv discriminator: batch, spectral or none"
+    )
     label_smoothing: float = knob(0.0, "real images get the target 1 minus this", ge=0, lt=0.5)
 
     def model_post_init(self, context: object, /) -> None:
         """Check what two parameters forbid together."""
         if self.network == "dense":
             self.require(self.image_size == 32, "image_size", "must be 32 with network='dense'")
+            self.require(self.d_norm == "batch", "d_norm", "is for network='conv', the dense one has dropout")
 
 
 class Generator(nn.Module):
@@ -56,17 +60,29 @@ def conv_generator(latent_size: int, image_size: int, width: int) -> nn.Sequenti
     return nn.Sequential(*layers, nn.Tanh())
 
 
-def conv_discriminator(image_size: int, width: int) -> nn.Sequential:
-    """3-64-128-256-512-1 at 64x64; one stage shorter at 32x32. Images (N, 3, S, S) -> logits (N,)."""
+def conv_trunk(image_size: int, width: int, *, batch_norm: bool = True) -> nn.Sequential:
+    """3-64-128-256-512 at 64x64, one stage shorter at 32x32: images -> features (N, channels, 4, 4)."""
     channels = [width * 2**i for i in range(image_size.bit_length() - 3)]
-    layers: list[nn.Module] = [
-        nn.Conv2d(3, width, 4, stride=2, padding=1, bias=False),
-        nn.LeakyReLU(0.2, inplace=True),
-    ]
+    layers: list[nn.Module] = [nn.Conv2d(3, width, 4, stride=2, padding=1, bias=False)]
+    layers += [nn.LeakyReLU(0.2, inplace=True)]
     for outer, inner in pairwise(channels):
         layers += [nn.Conv2d(outer, inner, 4, stride=2, padding=1, bias=False)]
-        layers += [nn.BatchNorm2d(inner), nn.LeakyReLU(0.2, inplace=True)]
-    return nn.Sequential(*layers, nn.Conv2d(channels[-1], 1, 4, bias=False), nn.Flatten(0))
+        layers += [nn.BatchNorm2d(inner)] if batch_norm else []
+        layers += [nn.LeakyReLU(0.2, inplace=True)]
+    return nn.Sequential(*layers)
+
+
+def conv_discriminator(image_size: int, width: int, *, batch_norm: bool = True) -> nn.Sequential:
+    """`conv_trunk` and a last convolution: images (N, 3, S, S) -> logits (N,)."""
+    trunk = conv_trunk(image_size, width, batch_norm=batch_norm)
+    return nn.Sequential(
+        *trunk, nn.Conv2d(trunk_channels(image_size, width), 1, 4, bias=False), nn.Flatten(0)
+    )
+
+
+def trunk_channels(image_size: int, width: int) -> int:
+    """Return the channels of `conv_trunk`'s features."""
+    return width * image_size // 8
 
 
 def dense_generator(latent_size: int, width: int) -> nn.Sequential:
@@ -128,17 +144,19 @@ class NonSaturating:
         """Nothing: the weights are free."""
 
 
-def build(params: Params) -> Gan:
+def build(params: Params, classes: int) -> Gan:
     """Build the networks with DCGAN's initialisation, the objective and the prior."""
     if params.network == "conv":
         generator = conv_generator(params.latent_size, params.image_size, params.width)
-        discriminator = conv_discriminator(params.image_size, params.width)
+        batch_norm = params.d_norm == "batch"
+        discriminator = conv_discriminator(params.image_size, params.width, batch_norm=batch_norm)
     else:
         generator = dense_generator(params.latent_size, params.width)
         discriminator = dense_discriminator(params.width)
+    initialise(discriminator)
     return Gan(
         generator=initialise(Generator(generator)),
-        discriminator=initialise(discriminator),
+        discriminator=spectral(discriminator) if params.d_norm == "spectral" else discriminator,
         objective=NonSaturating(params.label_smoothing),
         prior=Prior(params.latent_size, params.prior),
     )
