@@ -46,8 +46,8 @@ def _parser() -> argparse.ArgumentParser:
         )
         command.add_argument("-f", type=Path, action="append", default=[], metavar="PRESET", dest="presets")
 
-    listing = commands.add_parser("params", help="print the parameters cell of a variant's notebook")
-    listing.add_argument("variant")
+    listing = commands.add_parser("params", help="print the parameters cell of a notebook")
+    listing.add_argument("notebook", help="its name, such as dcgan")
     listing.set_defaults(command=_params)
     return parser
 
@@ -95,7 +95,7 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _params(options: argparse.Namespace) -> None:
-    from ganutils import variants
+    from ganutils.notebook import params_class
     from ganutils.params import parameters_cell
 
-    print(parameters_cell(variants.get(options.variant).Params))
+    print(parameters_cell(params_class(options.notebook)))

@@ -15,19 +15,26 @@ from IPython.display import display
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from ganutils import variants
+from ganutils import studies, variants
 from ganutils.data import Dataset
 from ganutils.errors import ParameterError
 from ganutils.figures import STYLE
-from ganutils.params import RunParams
+from ganutils.params import NotebookParams
 from ganutils.runs import RunDir
 
 _OWN = "# Parameters of"
 _INJECTED = "# Parameters"
 
 
-def read_parameters(variant: str) -> RunParams:
-    """Read the notebook's parameters cell, and what papermill injected after it, strictly.
+def params_class(name: str) -> type[NotebookParams]:
+    """Return the Params of the notebook of that name: of a variant, or of a study (`ganutils/studies`)."""
+    if name in studies.names():
+        return studies.get(name).Params
+    return variants.get(name).Params
+
+
+def read_parameters(name: str) -> NotebookParams:
+    """Read the parameters cell of the notebook `name`, and what papermill injected after it, strictly.
 
     The cell begins with `# Parameters of ...`. Raises `ParameterError` with a line for each unknown
     name, with the nearest valid one, and for each value that is not allowed.
@@ -38,7 +45,7 @@ def read_parameters(variant: str) -> RunParams:
             "read_parameters works in a notebook only; elsewhere call Params(...) of a variant."
         )
     names = assigned_names(shell.user_ns["In"]) or _plain_names(shell)  # nbval keeps no cells in In
-    return variants.get(variant).Params(**{name: shell.user_ns[name] for name in names})
+    return params_class(name)(**{name: shell.user_ns[name] for name in names})
 
 
 def assigned_names(cells: Sequence[str]) -> list[str]:

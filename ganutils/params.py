@@ -23,20 +23,48 @@ def knob(
     return Field(default, description=meaning, json_schema_extra={"may": may}, **bounds)
 
 
-class RunParams(BaseModel):
-    """The parameters of a run; each variant's `Params` adds its own.
+class NotebookParams(BaseModel):
+    """The parameters that every notebook has, read strictly.
 
     Raises `ParameterError`, with one line for each wrong name or value.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True)
-    variant: ClassVar[str] = ""
-    image_sizes: ClassVar[tuple[int, ...]] = (32, 64)
+    variant: ClassVar[str] = ""  # the notebook's and the module's name
 
     author: str = knob("", "who hands in the report", may="change")
     student_id: str = knob("", "printed under the author", may="change")
     course: str = knob("", "printed under the author", may="change")
     date: str = knob("", "printed under the author", may="change")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.variant = cls.__module__.rsplit(".", 1)[-1]
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**{name: _unquote(value) for name, value in values.items()})
+        except ValidationError as error:
+            lines = [_explain(type(self), detail) for detail in error.errors()]
+            raise ParameterError("\n".join(lines)) from None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_numbers(cls, value: Any, info: Any) -> Any:
+        if isinstance(value, bool) and cls.model_fields[info.field_name].annotation in (int, float):
+            raise ValueError("must be a number")
+        return value
+
+    def require(self, condition: bool, name: str, rule: str) -> None:
+        """Raise `ParameterError` about the parameter `name` unless `condition` holds."""
+        if not condition:
+            raise ParameterError(_sentence(type(self), name, getattr(self, name), rule))
+
+
+class RunParams(NotebookParams):
+    """The parameters of a run; each variant's `Params` adds its own."""
+
+    image_sizes: ClassVar[tuple[int, ...]] = (32, 64)
 
     dataset: Literal["auto", "cifar10", "image_folder", "shapes"] = knob(
         "auto", "auto (CIFAR-10 or else shapes), cifar10, image_folder or shapes"
@@ -78,24 +106,6 @@ class RunParams(BaseModel):
     )
     precision: Literal["auto", "fp32", "bf16"] = knob("auto", "auto, fp32 or bf16 arithmetic in training")
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls.variant = cls.__module__.rsplit(".", 1)[-1]
-
-    def __init__(self, **values: Any) -> None:
-        try:
-            super().__init__(**{name: _unquote(value) for name, value in values.items()})
-        except ValidationError as error:
-            lines = [_explain(type(self), detail) for detail in error.errors()]
-            raise ParameterError("\n".join(lines)) from None
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_for_numbers(cls, value: Any, info: Any) -> Any:
-        if isinstance(value, bool) and cls.model_fields[info.field_name].annotation in (int, float):
-            raise ValueError("must be a number")
-        return value
-
     @field_validator("classes", "sample_epochs", mode="before")
     @classmethod
     def _list_as_text(cls, value: Any) -> Any:
@@ -119,11 +129,6 @@ class RunParams(BaseModel):
             f"must be {' or '.join(str(size) for size in self.image_sizes)}",
         )
         return self
-
-    def require(self, condition: bool, name: str, rule: str) -> None:
-        """Raise `ParameterError` about the parameter `name` unless `condition` holds."""
-        if not condition:
-            raise ParameterError(_sentence(type(self), name, getattr(self, name), rule))
 
     def may(self, name: str) -> str:
         """Say what a resumed run allows for a parameter: stay, grow or change."""
@@ -158,7 +163,7 @@ def _unquote(value: Any) -> Any:
     return "" if value is None or (isinstance(value, str) and value.lower() in ("none", "null")) else value
 
 
-def _explain(cls: type[RunParams], detail: ErrorDetails) -> str:
+def _explain(cls: type[NotebookParams], detail: ErrorDetails) -> str:
     name, value = str(detail["loc"][0]), detail["input"]
     if detail["type"] == "extra_forbidden":
         return (
@@ -174,12 +179,12 @@ def _explain(cls: type[RunParams], detail: ErrorDetails) -> str:
     return _sentence(cls, name, value, rule.split(", unable to parse")[0])
 
 
-def _sentence(cls: type[RunParams], name: str, value: Any, rule: str) -> str:
+def _sentence(cls: type[NotebookParams], name: str, value: Any, rule: str) -> str:
     field = cls.model_fields[name]
     return f"{name}={value!r}: {rule} ({field.description}). The default is {field.default!r}."
 
 
-def parameters_cell(cls: type[RunParams]) -> str:
+def parameters_cell(cls: type[NotebookParams]) -> str:
     """Return the source of a notebook's parameters cell: `name: type = literal  # meaning` a line."""
     lines = [f"# Parameters of {cls.variant}"]
     for name, field in cls.model_fields.items():

@@ -4,8 +4,11 @@ import pytest
 import torch
 
 from ganutils import variants
-from ganutils.data import Batch
-from ganutils.errors import ParameterError
+from ganutils.data import Batch, to_uint8
+from ganutils.errors import ParameterError, RunError
+from ganutils.runs import RunDir
+from ganutils.streams import stream
+from ganutils.training import generate, train
 
 
 def small(name, **values):
@@ -68,3 +71,19 @@ def test_weights_depend_on_the_seed_alone(built, toy_data):
 def test_unknown_variant_names_the_nearest():
     with pytest.raises(ParameterError, match="did you mean 'dcgan'"):
         variants.get("dcgam")
+
+
+def test_a_finished_run_gives_back_its_networks(toy_params, toy_data):
+    params = toy_params(ema=0.5)
+    run = RunDir.open(params, toy_data)
+    gan = variants.build(params, toy_data)
+    train(gan, toy_data, params, run)
+    loaded = variants.load(run)
+    z, labels = gan.prior.grid(6, generator=stream(params.seed, "evaluation"))
+    assert torch.equal(to_uint8(generate(loaded.generator, z, labels)), run.samples(2).images)
+    assert not loaded.discriminator.training
+
+
+def test_a_run_without_a_checkpoint(toy_params, toy_data):
+    with pytest.raises(RunError, match="has no checkpoint yet"):
+        variants.load(RunDir.open(toy_params(), toy_data))

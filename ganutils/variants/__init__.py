@@ -5,12 +5,14 @@ import pkgutil
 from types import ModuleType
 
 import torch
+from torch import Tensor
 
 from ganutils.data import Dataset
-from ganutils.errors import ParameterError
+from ganutils.errors import ParameterError, RunError
 from ganutils.hardware import choose
 from ganutils.objective import Gan
 from ganutils.params import RunParams, nearest
+from ganutils.runs import RunDir
 
 
 def names() -> list[str]:
@@ -37,3 +39,27 @@ def build(params: RunParams, dataset: Dataset) -> Gan:
     with torch.random.fork_rng():
         torch.manual_seed(params.seed)
         return get(params.variant).build(params, len(dataset.classes))
+
+
+def load(run: RunDir, device: torch.device | str = "cpu") -> Gan:
+    """Rebuild a run's trained networks, in eval mode; the generator is its moving average if it has one.
+
+    Raises `RunError` if the run has no checkpoint yet.
+    """
+    described, state = run.described, run.load_checkpoint(device)
+    if state is None:
+        raise RunError(f"run={str(run.path)!r}: has no checkpoint yet. Train it first.")
+    variant = get(described["variant"])
+    params = variant.Params(**described["params"])
+    gan = variant.build(params, len(described["data"]["classes"]))
+    average = state.get("average")
+    weights = state["generator"] if average is None else _without_wrapper(average)
+    gan.generator.load_state_dict(weights)
+    gan.discriminator.load_state_dict(state["discriminator"])
+    for network in (gan.generator, gan.discriminator):
+        network.to(device).eval()
+    return gan
+
+
+def _without_wrapper(average: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix("module."): value for name, value in average.items() if name != "n_averaged"}
