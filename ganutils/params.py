@@ -92,6 +92,7 @@ class RunParams(NotebookParams):
         "constant", "learning rate: constant, or linear to 0 at the end"
     )
     d_steps: int = knob(1, "discriminator updates for one generator update", ge=1, le=100)
+    augment: str = knob("", "changes of all images before the discriminator: color, translation, or both")
     ema: float = knob(0.0, "decay of the generator's moving average used for samples, 0: off", ge=0, lt=1)
 
     sample_epochs: str = knob("1,5,10", 'epochs with a sample grid: "1,5,10" or "every 200"', may="change")
@@ -106,7 +107,7 @@ class RunParams(NotebookParams):
     )
     precision: Literal["auto", "fp32", "bf16"] = knob("auto", "auto, fp32 or bf16 arithmetic in training")
 
-    @field_validator("classes", "sample_epochs", mode="before")
+    @field_validator("classes", "sample_epochs", "augment", mode="before")
     @classmethod
     def _list_as_text(cls, value: Any) -> Any:
         if isinstance(value, (list, tuple)):
@@ -114,6 +115,14 @@ class RunParams(NotebookParams):
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
         return value.strip("[] ") if isinstance(value, str) else value
+
+    @field_validator("augment")
+    @classmethod
+    def _known_augmentation(cls, value: str) -> str:
+        kinds = [kind.strip() for kind in value.split(",") if kind.strip()]
+        if not set(kinds) <= {"color", "translation"}:
+            raise ValueError('must be "color", "translation", "color,translation" or empty')
+        return ",".join(kinds)
 
     @field_validator("sample_epochs")
     @classmethod

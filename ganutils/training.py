@@ -10,6 +10,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from ganutils.augment import augment
 from ganutils.data import Batch, Dataset, to_float, to_uint8
 from ganutils.data.batches import epoch_order, flip_some
 from ganutils.environment import facts
@@ -113,7 +114,7 @@ class _Loop:
         with_generator = (state.step + 1) % self.params.d_steps == 0
         z, labels = self.gan.prior.sample(len(indices), generator=state.latents, device=self.hardware.device)
         with self.hardware.autocast(), torch.set_grad_enabled(with_generator):
-            fake = Batch(state.generator(z, labels).float(), labels)
+            fake = Batch(augment(state.generator(z, labels).float(), self.params.augment), labels)
 
         with self.hardware.autocast():
             terms = objective.discriminator_terms(
@@ -140,6 +141,7 @@ class _Loop:
         images = to_float(self.images[indices])
         if self.params.flip:
             images = flip_some(images, self.state.flips)
+        images = augment(images, self.params.augment)
         return Batch(images.contiguous(memory_format=torch.channels_last), self.labels[indices])
 
     def _end_epoch(self, epoch: int) -> None:

@@ -19,6 +19,7 @@ from ganutils.variants import dcgan
         ({"dataset": "cifr10"}, ["dataset='cifr10'", "did you mean 'cifar10'?"]),
         ({"prior": "gauss"}, ["prior='gauss'", "'normal'", "'sphere'"]),
         ({"sample_epochs": "0,5"}, ["sample_epochs='0,5'", "every 200"]),
+        ({"augment": "cutout"}, ["augment='cutout'", '"color,translation"']),
         ({"device": "gpu"}, ["device='gpu'", "auto, cpu, cuda or mps"]),
         ({"network": "dense", "image_size": 64}, ["image_size=64", "32 with network='dense'"]),
         ({"batch_size": 1}, ["batch_size=1", "greater than or equal to 2"]),
