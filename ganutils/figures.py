@@ -71,16 +71,44 @@ def real_images(run: RunDir) -> Figure:
     return grids({"": run.real()}, width=0.6 * WIDTH)
 
 
-def epoch_grid(run: RunDir, at_most: int = 6) -> Figure:
-    """Draw the sample grids of up to `at_most` epochs side by side; the same latents in each."""
-    epochs = run.sample_epochs(at_most)
-    return grids({f"epoch {epoch}": run.samples(epoch) for epoch in epochs})
+def epoch_grid(run: RunDir, at_most: int = 6, notes: Mapping[int, str] | None = None) -> Figure:
+    """Draw the sample grids of up to `at_most` epochs side by side; the same latents in each.
+
+    `notes` adds a text to the title of an epoch.
+    """
+    titles = {epoch: f"epoch {epoch}" for epoch in run.sample_epochs(at_most)}
+    for epoch in titles.keys() & (notes or {}).keys():
+        titles[epoch] += f": {notes[epoch]}"
+    return grids({title: run.samples(epoch) for epoch, title in titles.items()})
 
 
 def real_and_generated(run: RunDir, epoch: int | None = None) -> Figure:
     """Draw real images beside the samples of an epoch, the last one unless it is named."""
     epoch = epoch or run.sample_epochs()[-1]
     return grids({"real": run.real(), f"generated, epoch {epoch}": run.samples(epoch)}, across=2)
+
+
+def labelled_rows(grid: Grid, names: Sequence[str], title: str = "", *, width: float = WIDTH) -> Figure:
+    """Draw a grid whose rows carry names."""
+    picture = tiles(*grid)
+    with mpl.rc_context(STYLE):
+        height = (width - 0.9) * picture.shape[0] / picture.shape[1] + 0.3
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axis = figure.subplots()
+        axis.imshow(picture, interpolation="nearest")
+        axis.set_title(title)
+        axis.set_yticks((np.arange(len(names)) + 0.5) * picture.shape[0] / len(names), names)
+        axis.set_xticks([])
+        axis.tick_params(length=0)
+        axis.grid(False)
+        axis.spines[:].set_visible(False)
+    return figure
+
+
+def class_grid(run: RunDir, epoch: int | None = None) -> Figure:
+    """Draw the samples of a conditional run: a row a class, the same latents in each row."""
+    epoch = epoch or run.sample_epochs()[-1]
+    return labelled_rows(run.samples(epoch), run.described["data"]["classes"], f"epoch {epoch}")
 
 
 @dataclass(frozen=True)
@@ -149,3 +177,20 @@ def running_mean(values: np.ndarray, share: float = 0.05) -> np.ndarray:
     middle = np.arange(len(values))
     low, high = np.maximum(middle - reach, 0), np.minimum(middle + reach + 1, len(values))
     return (total[high] - total[low]) / (high - low)
+
+
+def confusion_matrix(matrix: Tensor, classes: Sequence[str], *, rows: str, columns: str) -> Figure:
+    """Draw counts (K, K) as shares of each row: what was asked for (rows), what was seen (columns)."""
+    shares = (matrix / matrix.sum(1, keepdim=True).clamp(min=1)).numpy()
+    with mpl.rc_context({**STYLE, "axes.grid": False}):
+        figure = Figure(figsize=(0.75 * WIDTH, 0.66 * WIDTH), layout="constrained")
+        axis = figure.subplots()
+        picture = axis.imshow(shares, vmin=0, vmax=1, cmap="cividis")
+        for (row, column), share in np.ndenumerate(shares):
+            colour = "white" if share < 0.5 else "black"
+            axis.text(column, row, f"{share:.0%}", ha="center", va="center", size=7, color=colour)
+        axis.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
+        axis.set_yticks(range(len(classes)), classes)
+        axis.set(xlabel=columns, ylabel=rows)
+        figure.colorbar(picture, format="{x:.0%}", shrink=0.8)
+    return figure

@@ -1,6 +1,7 @@
 """History: what a run recorded, as columns; JSON lines on disk."""
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,10 +49,15 @@ class History:
         seen = dict.fromkeys(name for row in self.updates for name in row)
         return [name for name in seen if name not in ("step", "epoch")]
 
-    def last_mean(self, name: str) -> float:
-        """Return the mean of a column over the last epoch, NaN where nothing was recorded."""
+    def epoch_mean(self, name: str, epoch: int) -> float:
+        """Return the mean of a column over one epoch (from 1), NaN where nothing was recorded."""
         x, y = self.column(name)
-        return float(y[x > x[-1] - 1].mean()) if len(x) else float("nan")
+        inside = (x > epoch - 1) & (x <= epoch)
+        return float(y[inside].mean()) if inside.any() else float("nan")
+
+    def last_mean(self, name: str) -> float:
+        """Return the mean of a column over the last, perhaps unfinished epoch."""
+        return self.epoch_mean(name, math.ceil(self.updates[-1]["epoch"])) if self.updates else float("nan")
 
     @property
     def epoch(self) -> int:

@@ -59,11 +59,11 @@ class _Loop:
         self.labels = dataset.labels.to(self.hardware.device)
         self.steps_per_epoch = len(dataset.images) // params.batch_size
         self.recorder = Recorder(run, params.log_every, self.steps_per_epoch)
-        self.progress = Progress(params.epochs * self.steps_per_epoch, self.state.step, params.epochs)
         self.stop = _StopSignal(params.max_minutes)
 
     def train(self) -> None:
         state, epochs = self.state, self.params.epochs
+        self.progress = Progress(epochs * self.steps_per_epoch, state.step, epochs)
         print(f"Training on {self.hardware}. Run folder: {self.run}")
         try:
             with self.stop:

@@ -90,6 +90,17 @@ def test_columns_of_a_history():
     read = History(rows, [])
     assert read.names() == ["a", "b"]
     assert read.column("b")[0].tolist() == [1.0]
-    assert read.last_mean("a") == pytest.approx(3.0)
+    assert read.epoch_mean("a", 1) == pytest.approx(1.5)
+    assert read.last_mean("a") == pytest.approx(4.0)
+    assert np.isnan(read.last_mean("b"))
     assert read.step == 3
     assert torch.tensor(read.column("c")[0]).numel() == 0
+
+
+def test_class_grid_has_the_class_names_at_their_rows(toy_params, toy_data):
+    run = RunDir.open(toy_params(), toy_data)
+    run.save_grid("epoch-00002", toy_data.images[:8], columns=4)
+    (axis,) = figures.class_grid(run).axes
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["cat", "dog"]
+    height = axis.images[0].get_array().shape[0]
+    assert axis.get_yticks().tolist() == [height / 4, 3 * height / 4]

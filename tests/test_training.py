@@ -83,6 +83,20 @@ def test_a_longer_run_equals_one_in_two_sessions(toy_params, toy_data, values):
     assert torch.equal(whole_run.samples(2).images, parts_run.samples(2).images)
 
 
+def test_time_left_after_a_resume_counts_only_this_session(toy_params, toy_data, monkeypatch):
+    made = []
+
+    class Spy(training.Progress):
+        def __init__(self, total, done, epochs):
+            made.append((total, done))
+            super().__init__(total, done, epochs)
+
+    monkeypatch.setattr(training, "Progress", Spy)
+    run_of(toy_params(run="parts", epochs=1), toy_data)
+    run_of(toy_params(run="parts", epochs=2), toy_data)
+    assert made == [(5, 0), (10, 5)]
+
+
 def test_stopping_in_the_middle_of_an_epoch_and_going_on_changes_nothing(toy_params, toy_data, monkeypatch):
     whole, whole_run, _ = run_of(toy_params(run="whole"), toy_data)
     original = training._Loop._update

@@ -1,0 +1,102 @@
+"""A small classifier of real images: an independent judge of what a conditional generator draws."""
+
+import io
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ganutils import paths
+from ganutils.data import Dataset, to_float
+from ganutils.data.batches import epoch_order, flip_some
+from ganutils.hardware import choose
+from ganutils.params import RunParams
+from ganutils.runs import write_atomic
+from ganutils.streams import stream
+
+_HELD_OUT = 0.1  # share of the images that measure the accuracy
+
+
+class Classifier(NamedTuple):
+    """A trained network and its accuracy on real images that it was not trained on."""
+
+    network: nn.Module  # images (N, 3, S, S) in [-1, 1] -> logits (N, classes)
+    accuracy: float  # share of the held-out images, 0 to 1
+    held_out: int  # their number
+
+
+def network(classes: int) -> nn.Sequential:
+    """Build three stages of two 3x3 convolutions (32, 64, 128 channels), a mean of places, a dense layer."""
+    layers: list[nn.Module] = []
+    for inner, outer in ((3, 32), (32, 64), (64, 128)):
+        for before in (inner, outer):
+            layers += [nn.Conv2d(before, outer, 3, padding=1, bias=False), nn.BatchNorm2d(outer), nn.ReLU()]
+        layers += [nn.MaxPool2d(2)]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, classes))
+
+
+def train_classifier(dataset: Dataset, params: RunParams, epochs: int = 5) -> Classifier:
+    """Train on nine tenths of the images, drawn at random, and measure the accuracy on the rest.
+
+    Adam with a one-cycle learning rate up to 0.003 (Smith 2017, arXiv 1708.07120), batches of 128, flips.
+    The result is kept in the cache under the data's content, seed and epochs.
+    """
+    hardware = choose(params)
+    order = torch.randperm(len(dataset), generator=stream(params.seed, "held out"))
+    held_out, chosen = order.tensor_split([math.ceil(_HELD_OUT * len(order))])
+    with torch.random.fork_rng():
+        torch.manual_seed(params.seed)
+        model = network(len(dataset.classes)).to(hardware.device, memory_format=torch.channels_last)
+    name = f"{dataset.fingerprint[:16]}-{params.seed}-{epochs}-{hardware.precision}.pt"
+    kept = paths.cache_folder() / "classifiers" / name
+    if kept.exists():
+        model.load_state_dict(torch.load(kept, map_location=hardware.device, weights_only=True))
+    else:
+        _fit(model, dataset.images[chosen], dataset.labels[chosen], params, epochs)
+        _keep(model, kept)
+    predicted = predict(model, dataset.images[held_out])
+    right = (predicted == dataset.labels[held_out]).float().mean().item()
+    return Classifier(model.eval(), right, len(held_out))
+
+
+def _fit(model: nn.Module, images: Tensor, labels: Tensor, params: RunParams, epochs: int) -> None:
+    hardware = choose(params)
+    batch_size = min(128, len(images))
+    steps = epochs * (len(images) // batch_size)
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=steps)
+    flips = stream(params.seed, "classifier flips")
+    model.train()
+    for epoch in range(epochs):
+        for indices in epoch_order(len(images), batch_size, stream(params.seed, "classifier", epoch)):
+            some = flip_some(to_float(images[indices]), flips).to(hardware.device)
+            with hardware.autocast():
+                loss = F.cross_entropy(model(some), labels[indices].to(hardware.device))
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            schedule.step()
+
+
+def _keep(model: nn.Module, path: Path) -> None:
+    content = io.BytesIO()
+    torch.save(model.state_dict(), content)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, content.getvalue())
+
+
+@torch.no_grad()
+def predict(model: nn.Module, images: Tensor, batch_size: int = 512) -> Tensor:
+    """Return the most likely class (N,) of uint8 images (N, 3, S, S), on the CPU."""
+    device = next(model.parameters()).device
+    model.eval()
+    parts = [model(to_float(some).to(device)).argmax(1).cpu() for some in images.split(batch_size)]
+    return torch.cat(parts)
+
+
+def confusion(asked: Tensor, seen: Tensor, classes: int) -> Tensor:
+    """Count (classes, classes): row the label that was asked for, column the class that was seen."""
+    return torch.bincount(asked * classes + seen, minlength=classes**2).reshape(classes, classes)
