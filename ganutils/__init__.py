@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ganutils import figures, variants
-    from ganutils.data import Batch, Dataset, load_dataset
+    from ganutils.data import Batch, Dataset, load_dataset, to_float, to_uint8
     from ganutils.history import History
     from ganutils.notebook import read_parameters, show, show_data, show_environment, show_table
     from ganutils.runs import RunDir
+    from ganutils.streams import stream
     from ganutils.summary import layer_table
     from ganutils.training import generate, train
     from ganutils.variants import build
@@ -32,15 +33,19 @@ __all__ = [
     "show_data",
     "show_environment",
     "show_table",
+    "stream",
+    "to_float",
+    "to_uint8",
     "train",
     "variants",
 ]
 
 _HOMES = {
-    "data": ("Batch", "Dataset", "load_dataset"),
+    "data": ("Batch", "Dataset", "load_dataset", "to_float", "to_uint8"),
     "history": ("History",),
     "notebook": ("read_parameters", "show", "show_data", "show_environment", "show_table"),
     "runs": ("RunDir",),
+    "streams": ("stream",),
     "summary": ("layer_table",),
     "training": ("generate", "train"),
     "variants": ("build",),
