@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from ganutils.history import History
     from ganutils.notebook import read_parameters, show, show_data, show_environment, show_table
     from ganutils.runs import RunDir
+    from ganutils.sampling import generate
     from ganutils.streams import stream
     from ganutils.summary import layer_table
-    from ganutils.training import generate, train
+    from ganutils.training import train
     from ganutils.variants import build
 
 __all__ = [
@@ -45,9 +46,10 @@ _HOMES = {
     "history": ("History",),
     "notebook": ("read_parameters", "show", "show_data", "show_environment", "show_table"),
     "runs": ("RunDir",),
+    "sampling": ("generate",),
     "streams": ("stream",),
     "summary": ("layer_table",),
-    "training": ("generate", "train"),
+    "training": ("train",),
     "variants": ("build",),
 }
 

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from ganutils import paths
 from ganutils.data import Dataset, to_float
 from ganutils.data.batches import epoch_order, flip_some
+from ganutils.files import write_atomic
 from ganutils.hardware import choose
 from ganutils.params import RunParams
-from ganutils.runs import write_atomic
 from ganutils.streams import stream
 
 _HELD_OUT = 0.1  # share of the images that measure the accuracy

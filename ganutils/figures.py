@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ganutils.history import History
-from ganutils.runs import Grid, RunDir
+from ganutils.runs import RunDir
+from ganutils.sheets import Grid
 
 STYLE = {
     **sns.axes_style("whitegrid"),

@@ -9,7 +9,6 @@ checkpoints/       last.pt: networks, optimisers, random streams and counters
 """
 
 import hashlib
-import io
 import json
 import math
 import os
@@ -17,27 +16,19 @@ import pickle
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from ganutils.data import Dataset
 from ganutils.errors import RunError
+from ganutils.files import write_atomic
 from ganutils.history import History, Row, append_rows, read_rows
 from ganutils.params import RunParams
 from ganutils.paths import project_root, resolve
+from ganutils.sheets import Grid, decode, encode
 from ganutils.streams import stream
-
-
-class Grid(NamedTuple):
-    """Images of one sheet and how many stand in a row."""
-
-    images: Tensor  # (N, 3, S, S) uint8
-    columns: int
 
 
 class RunDir:
@@ -131,28 +122,13 @@ class RunDir:
         self.save_grid("real", dataset.images[order], math.ceil(math.sqrt(len(order))))
 
     def save_grid(self, name: str, images: Tensor, columns: int) -> None:
-        """Write uint8 images (N, 3, S, S) as tiles of one PNG, whose text `count` holds N."""
-        count, _, size, _ = images.shape
-        rows = -(-count // columns)
-        tiles = torch.zeros(rows * columns, 3, size, size, dtype=torch.uint8)
-        tiles[:count] = images
-        sheet = tiles.reshape(rows, columns, 3, size, size).permute(0, 3, 1, 4, 2)
-        facts = PngInfo()
-        facts.add_text("count", str(count))
-        content = io.BytesIO()
-        picture = Image.fromarray(sheet.reshape(rows * size, columns * size, 3).numpy())
-        picture.save(content, format="png", pnginfo=facts)
-        write_atomic(self.path / "samples" / f"{name}.png", content.getvalue())
+        """Write uint8 images (N, 3, S, S) as samples/NAME.png."""
+        write_atomic(self.path / "samples" / f"{name}.png", encode(Grid(images, columns)))
 
     def load_grid(self, name: str) -> Grid:
-        """Read a PNG of tiles, row by row."""
-        size = self.described["params"]["image_size"]
-        with Image.open(self.path / "samples" / f"{name}.png") as picture:
-            count = int(picture.text["count"])
-            sheet = torch.from_numpy(np.array(picture.convert("RGB")))
-        rows, columns = sheet.shape[0] // size, sheet.shape[1] // size
-        tiles = sheet.reshape(rows, size, columns, size, 3).permute(0, 2, 4, 1, 3)
-        return Grid(tiles.reshape(rows * columns, 3, size, size)[:count], columns)
+        """Read samples/NAME.png."""
+        content = (self.path / "samples" / f"{name}.png").read_bytes()
+        return decode(content, self.described["params"]["image_size"])
 
     def sample_epochs(self, at_most: int | None = None) -> list[int]:
         """Return the epochs with a sample grid; of many, `at_most` spread evenly, the last one always."""
@@ -203,13 +179,6 @@ class RunDir:
         """Return the facts of each session that trained here."""
         path = self.path / "environment.json"
         return json.loads(path.read_text()) if path.exists() else []
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file so that a reader finds the old content or the new, never half of it."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
 
 
 def _images(described: dict[str, Any]) -> str:

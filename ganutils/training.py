@@ -1,11 +1,6 @@
 """The training loop: one for all variants; it names none."""
 
-import math
-import signal
-import threading
 import time
-from types import FrameType
-from typing import Self
 
 import torch
 from torch import Tensor
@@ -21,7 +16,9 @@ from ganutils.params import RunParams, is_sampled
 from ganutils.progress import Progress
 from ganutils.recorder import Recorder
 from ganutils.runs import RunDir
+from ganutils.sampling import generate
 from ganutils.state import TrainState
+from ganutils.stopping import StopSignal
 from ganutils.streams import stream
 
 
@@ -59,7 +56,7 @@ class _Loop:
         self.labels = dataset.labels.to(self.hardware.device)
         self.steps_per_epoch = len(dataset.images) // params.batch_size
         self.recorder = Recorder(run, params.log_every, self.steps_per_epoch)
-        self.stop = _StopSignal(params.max_minutes)
+        self.stop = StopSignal(params.max_minutes)
 
     def train(self) -> None:
         state, epochs = self.state, self.params.epochs
@@ -176,22 +173,6 @@ class _Loop:
         self.run.save_grid(f"epoch-{epoch:05d}", images, prior.columns(count))
 
 
-@torch.no_grad()
-def generate(generator: torch.nn.Module, z: Tensor, labels: Tensor, batch_size: int = 256) -> Tensor:
-    """Return the images (N, 3, S, S) in [-1, 1] of latents z (N, size), in eval mode and fp32.
-
-    The generator's mode is put back afterwards, so that looking never changes training.
-    """
-    was_training = generator.training
-    generator.eval()
-    parts = [
-        generator(some_z, some_labels).float()
-        for some_z, some_labels in zip(z.split(batch_size), labels.split(batch_size), strict=True)
-    ]
-    generator.train(was_training)
-    return torch.cat(parts)
-
-
 def _descend(loss: Tensor, network: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Tensor:
     """Make one optimiser step and return the norm of the gradient."""
     loss.backward()
@@ -201,36 +182,3 @@ def _descend(loss: Tensor, network: torch.nn.Module, optimizer: torch.optim.Opti
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return norm
-
-
-class _StopSignal:
-    """Asks to stop after the running update: at the first Ctrl-C or when the time is up.
-
-    A second Ctrl-C raises `KeyboardInterrupt` at once.
-    """
-
-    def __init__(self, max_minutes: float) -> None:
-        self._deadline = time.monotonic() + 60 * max_minutes if max_minutes else math.inf
-        self._interrupted = False
-        self._in_main_thread = threading.current_thread() is threading.main_thread()
-
-    def is_requested(self) -> bool:
-        return self._interrupted or time.monotonic() > self._deadline
-
-    @property
-    def reason(self) -> str:
-        return "by the user" if self._interrupted else "by max_minutes"
-
-    def __enter__(self) -> Self:
-        if self._in_main_thread:
-            self._before = signal.signal(signal.SIGINT, self._interrupt)
-        return self
-
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self._interrupted:
-            raise KeyboardInterrupt
-        self._interrupted = True
-
-    def __exit__(self, *error: object) -> None:
-        if self._in_main_thread:
-            signal.signal(signal.SIGINT, self._before)

@@ -4,7 +4,7 @@ from ganutils import notebook
 from ganutils.errors import GanutilsError, ParameterError
 from ganutils.figures import grids
 from ganutils.notebook import assigned_names, read_parameters, show, show_table
-from ganutils.runs import Grid
+from ganutils.sheets import Grid
 
 OWN = "# Parameters of dcgan\nepochs: int = 10  # passes\nseed: int = 0  # seed"
 

@@ -11,8 +11,9 @@ from ganutils.data import to_float, to_uint8
 from ganutils.errors import ParameterError, RunError
 from ganutils.objective import Terms
 from ganutils.runs import RunDir
+from ganutils.sampling import generate
 from ganutils.streams import stream
-from ganutils.training import generate, train
+from ganutils.training import train
 from ganutils.variants import build
 
 

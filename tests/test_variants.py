@@ -7,8 +7,9 @@ from ganutils import variants
 from ganutils.data import Batch, to_uint8
 from ganutils.errors import ParameterError, RunError
 from ganutils.runs import RunDir
+from ganutils.sampling import generate
 from ganutils.streams import stream
-from ganutils.training import generate, train
+from ganutils.training import train
 
 
 def small(name, **values):

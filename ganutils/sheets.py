@@ -1,0 +1,42 @@
+"""Sheets of images: one PNG whose tiles stand in rows without gaps, lossless and readable by any viewer."""
+
+import io
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
+
+
+class Grid(NamedTuple):
+    """Images of one sheet and how many stand in a row."""
+
+    images: Tensor  # (N, 3, S, S) uint8
+    columns: int
+
+
+def encode(grid: Grid) -> bytes:
+    """Return the PNG of a sheet; its text `count` holds N, because the last row may be incomplete."""
+    count, _, size, _ = grid.images.shape
+    rows = -(-count // grid.columns)
+    tiles = torch.zeros(rows * grid.columns, 3, size, size, dtype=torch.uint8)
+    tiles[:count] = grid.images
+    sheet = tiles.reshape(rows, grid.columns, 3, size, size).permute(0, 3, 1, 4, 2)
+    picture = Image.fromarray(sheet.reshape(rows * size, grid.columns * size, 3).numpy())
+    facts = PngInfo()
+    facts.add_text("count", str(count))
+    content = io.BytesIO()
+    picture.save(content, format="png", pnginfo=facts)
+    return content.getvalue()
+
+
+def decode(content: bytes, size: int) -> Grid:
+    """Return the tiles of `size` pixels of a sheet that `encode` made."""
+    with Image.open(io.BytesIO(content)) as picture:
+        count = int(picture.text["count"])
+        sheet = torch.from_numpy(np.array(picture.convert("RGB")))
+    rows, columns = sheet.shape[0] // size, sheet.shape[1] // size
+    tiles = sheet.reshape(rows, size, columns, size, 3).permute(0, 2, 4, 1, 3)
+    return Grid(tiles.reshape(rows * columns, 3, size, size)[:count], columns)
