@@ -35,12 +35,21 @@ def _parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", help="run a notebook and export it to PDF")
     report.add_argument("notebook", type=Path)
-    report.add_argument("--name", help="file name of the report, without ending (default: the notebook's)")
-    report.add_argument("--output", type=Path, help="folder of the report (default: reports/)")
-    report.add_argument("--show-code", action="store_true", help="show the notebook's code in the report")
     report.set_defaults(command=_report)
 
-    for command in (run, report):
+    compare = commands.add_parser("compare", help="compare finished runs in a PDF report; trains nothing")
+    compare.add_argument("runs", nargs="+", help="run folders, or quoted patterns of them")
+    compare.set_defaults(command=_compare)
+    for command in (report, compare):
+        command.add_argument(
+            "--name", help="file name of the report, without ending (default: the notebook's)"
+        )
+        command.add_argument("--output", type=Path, help="folder of the report (default: reports/)")
+        command.add_argument(
+            "--show-code", action="store_true", help="show the notebook's code in the report"
+        )
+
+    for command in (run, report, compare):
         command.add_argument(
             "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="pairs"
         )
@@ -78,15 +87,54 @@ def _run(options: argparse.Namespace) -> None:
     gan = build(params, dataset)
     run = RunDir.open(params, dataset)
     history = train(gan, dataset, params, run)
-    print(f"{run}: {history.epoch} epochs, {history.minutes:.1f} minutes")
+    print(f"{run}: {history.epoch} of {params.epochs} epochs, {history.minutes:.1f} minutes")
+    if history.epoch < params.epochs and not params.max_minutes:
+        raise KeyboardInterrupt
 
 
 def _report(options: argparse.Namespace) -> None:
+    values = read_values(options.presets, options.pairs)
+    _check(options.notebook, values)
+    _write_report(options, options.notebook, values)
+
+
+def _check(notebook: Path, values: dict[str, Any]) -> None:
+    """Raise `ParameterError` for values that the notebook's Params refuse, before a kernel starts."""
+    from ganutils.notebook import params_class
+    from ganutils.report.execute import check_names, read
+    from ganutils.report.notebook import front
+
+    node = read(notebook)
+    check_names(node, values, notebook)
+    kind, _, name = front(node).parameters_of.rpartition(" ")
+    if kind == "Parameters of":
+        params_class(name)(**values)
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from ganutils.paths import project_root
+    from ganutils.studies import compare
+
+    runs = ",".join(_from_root(name, project_root()) for name in options.runs)
+    values = {**read_values(options.presets, options.pairs), "runs": runs}
+    compare.read(compare.Params(**values))  # a wrong name is told at once, before a kernel starts
+    _write_report(options, project_root() / "notebooks" / "compare.ipynb", values)
+
+
+def _from_root(name: str, root: Path) -> str:
+    # The shell completes names from the current folder; the parameter counts from the project's root.
+    path = Path(name).resolve()
+    if not path.exists():
+        return name
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+
+def _write_report(options: argparse.Namespace, notebook: Path, values: dict[str, Any]) -> None:
     from ganutils.report.build import report
 
     files = report(
-        options.notebook,
-        read_values(options.presets, options.pairs),
+        notebook,
+        values,
         output_dir=options.output,
         name=options.name,
         show_code=options.show_code,

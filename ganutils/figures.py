@@ -54,7 +54,7 @@ def grids(sheets: Mapping[str, Grid], *, across: int = 3, width: float = WIDTH) 
     """Draw titled grids side by side, `across` in a row."""
     across = min(across, len(sheets))
     down = -(-len(sheets) // across)
-    pictures = {title: tiles(*grid) for title, grid in sheets.items()}
+    pictures = {title: tiles(grid.images, grid.columns) for title, grid in sheets.items()}
     ratio = max(picture.shape[0] / picture.shape[1] for picture in pictures.values())
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, down * (width / across * ratio + 0.25)), layout="constrained")
@@ -75,23 +75,25 @@ def real_images(run: RunDir) -> Figure:
 def epoch_grid(run: RunDir, at_most: int = 6, notes: Mapping[int, str] | None = None) -> Figure:
     """Draw the sample grids of up to `at_most` epochs side by side; the same latents in each.
 
-    `notes` adds a text to the title of an epoch.
+    `notes` adds a text to the title of an epoch. A run that stopped earlier shows its latest samples.
     """
     titles = {epoch: f"epoch {epoch}" for epoch in run.sample_epochs(at_most)}
     for epoch in titles.keys() & (notes or {}).keys():
         titles[epoch] += f": {notes[epoch]}"
+    if not titles:
+        return grids({run.latest().title: run.latest()}, width=0.6 * WIDTH)
     return grids({title: run.samples(epoch) for epoch, title in titles.items()})
 
 
 def real_and_generated(run: RunDir, epoch: int | None = None) -> Figure:
-    """Draw real images beside the samples of an epoch, the last one unless it is named."""
-    epoch = epoch or run.sample_epochs()[-1]
-    return grids({"real": run.real(), f"generated, epoch {epoch}": run.samples(epoch)}, across=2)
+    """Draw real images beside the samples of an epoch, the latest unless it is named."""
+    samples = run.samples(epoch) if epoch else run.latest()
+    return grids({"real": run.real(), f"generated, {samples.title}": samples}, across=2)
 
 
 def labelled_rows(grid: Grid, names: Sequence[str], title: str = "", *, width: float = WIDTH) -> Figure:
     """Draw a grid whose rows carry names."""
-    picture = tiles(*grid)
+    picture = tiles(grid.images, grid.columns)
     with mpl.rc_context(STYLE):
         height = (width - 0.9) * picture.shape[0] / picture.shape[1] + 0.3
         figure = Figure(figsize=(width, height), layout="constrained")
@@ -108,8 +110,8 @@ def labelled_rows(grid: Grid, names: Sequence[str], title: str = "", *, width: f
 
 def class_grid(run: RunDir, epoch: int | None = None) -> Figure:
     """Draw the samples of a conditional run: a row a class, the same latents in each row."""
-    epoch = epoch or run.sample_epochs()[-1]
-    return labelled_rows(run.samples(epoch), run.described["data"]["classes"], f"epoch {epoch}")
+    samples = run.samples(epoch) if epoch else run.latest()
+    return labelled_rows(samples, run.described["data"]["classes"], samples.title)
 
 
 @dataclass(frozen=True)

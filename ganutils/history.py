@@ -57,7 +57,12 @@ class History:
 
     def last_mean(self, name: str) -> float:
         """Return the mean of a column over the last, perhaps unfinished epoch."""
-        return self.epoch_mean(name, math.ceil(self.updates[-1]["epoch"])) if self.updates else float("nan")
+        return self.epoch_mean(name, self.begun)
+
+    @property
+    def begun(self) -> int:
+        """Epochs that training has begun, an unfinished one included."""
+        return math.ceil(self.updates[-1]["epoch"]) if self.updates else 0
 
     @property
     def epoch(self) -> int:

@@ -100,9 +100,17 @@ def show_table(
     rows: Sequence[Sequence[Any]], header: Sequence[str], caption: str, role: str = "table"
 ) -> None:
     """Show a table with a caption."""
-    lines = [header, ["---"] * len(header), *rows]
-    text = "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
-    _markdown(text, {"role": role, "caption": caption})
+    _markdown(_table(rows, header), {"role": role, "caption": caption})
+
+
+def _table(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> str:
+    marks = ["---:" if _is_numeric(column) else "---" for column in zip(*rows, strict=True)]
+    lines = [header, marks or ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
+
+
+def _is_numeric(column: Sequence[Any]) -> bool:
+    return all(isinstance(value, (int, float)) for value in column)
 
 
 def _cell(value: Any) -> str:
@@ -128,6 +136,7 @@ def show_environment(run: RunDir) -> None:
     rows = [
         ("Run folder", f"`{run}`"),
         ("Data", f"{data['label']}, {data['split']} split, {data['count']:,} images"),
+        ("Source", data.get("source", "not recorded")),
         ("Epochs", f"{history.epoch} of {described['params']['epochs']}"),
         ("Updates", f"discriminator {last['step']:,}, generator {last['g_step']:,}"),
         ("Training time", f"{history.minutes:.1f} minutes, {history.images_per_second:.0f} images/s"),
@@ -135,7 +144,8 @@ def show_environment(run: RunDir) -> None:
     ]
     for facts in run.environment():
         rows += [(name.capitalize(), value) for name, value in facts.items()]
-    show_table(rows, ("Fact", "Value"), "Where and how the run was made.", role="environment")
+    about = {"role": "environment", "caption": "Where and how the run was made.", "run": str(run.path)}
+    _markdown(_table(rows, ("Fact", "Value")), about)
 
 
 def _markdown(text: str, about: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """RunParams: every knob that all runs share, with its unit, bounds and default; strict reading."""
 
+import datetime
 import difflib
 import re
 from typing import Any, ClassVar, Literal, Self, get_args
@@ -29,7 +30,13 @@ class NotebookParams(BaseModel):
     Raises `ParameterError`, with one line for each wrong name or value.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        validate_default=True,
+        coerce_numbers_to_str=True,
+    )
     variant: ClassVar[str] = ""  # the notebook's and the module's name
 
     author: str = knob("", "who hands in the report", may="change")
@@ -43,10 +50,18 @@ class NotebookParams(BaseModel):
 
     def __init__(self, **values: Any) -> None:
         try:
-            super().__init__(**{name: _unquote(value) for name, value in values.items()})
+            super().__init__(**{name: self._plain(name, value) for name, value in values.items()})
         except ValidationError as error:
             lines = [_explain(type(self), detail) for detail in error.errors()]
             raise ParameterError("\n".join(lines)) from None
+
+    @classmethod
+    def _plain(cls, name: str, value: Any) -> Any:
+        # papermill's -p leaves none as text; YAML reads 2026-11-22 as a date
+        if isinstance(value, datetime.date):
+            return value.isoformat()
+        is_text = name in cls.model_fields and cls.model_fields[name].annotation is str
+        return "" if is_text and (value is None or str(value).lower() in ("none", "null")) else value
 
     @field_validator("*", mode="before")
     @classmethod
@@ -167,11 +182,6 @@ def nearest(name: str, names: Any) -> str:
     return f", did you mean {found[0]!r}?" if found else ""
 
 
-def _unquote(value: Any) -> Any:
-    # papermill's -p leaves none, false and numbers in YAML's long forms as text
-    return "" if value is None or (isinstance(value, str) and value.lower() in ("none", "null")) else value
-
-
 def _explain(cls: type[NotebookParams], detail: ErrorDetails) -> str:
     name, value = str(detail["loc"][0]), detail["input"]
     if detail["type"] == "extra_forbidden":
@@ -190,7 +200,8 @@ def _explain(cls: type[NotebookParams], detail: ErrorDetails) -> str:
 
 def _sentence(cls: type[NotebookParams], name: str, value: Any, rule: str) -> str:
     field = cls.model_fields[name]
-    return f"{name}={value!r}: {rule} ({field.description}). The default is {field.default!r}."
+    meaning = "" if get_args(field.annotation) else f" ({field.description})"  # literals name themselves
+    return f"{name}={value!r}: {rule}{meaning}. The default is {field.default!r}."
 
 
 def parameters_cell(cls: type[NotebookParams]) -> str:

@@ -5,16 +5,16 @@ from pathlib import Path
 
 
 def project_root() -> Path:
-    """Return the nearest folder upwards from here that holds `notebooks/`, or the current folder.
+    """Return the nearest folder upwards from here with `notebooks/` and pyproject.toml, or where we are.
 
     JupyterLab starts a notebook in `notebooks/`, papermill in the folder it was called from: both must
     find the same `runs/` and `data/`.
     """
     here = Path.cwd().resolve()
     for folder in (here, *here.parents):
-        if (folder / "notebooks").is_dir():
+        if (folder / "notebooks").is_dir() and (folder / "pyproject.toml").is_file():
             return folder
-    return here
+    return here.parent if here.name == "notebooks" else here
 
 
 def resolve(path: str | Path) -> Path:

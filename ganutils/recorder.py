@@ -2,7 +2,7 @@
 
 import math
 import time
-from itertools import groupby
+from itertools import groupby, takewhile
 
 import torch
 from torch import Tensor
@@ -59,11 +59,11 @@ class Recorder:
         ]
         self._pending.clear()
         self._flushed = time.monotonic()
-        healthy = [row for row in rows if all(math.isfinite(value) for value in row.values())]
+        healthy = list(takewhile(_is_finite, rows))
         self._run.append(updates=healthy)
         self._rows += healthy
         if len(healthy) < len(rows):
-            _stop_at(next(row for row in rows if row not in healthy))
+            _stop_at(rows[len(healthy)])
         self.newest = rows[-1]
 
     def epoch_means(self) -> Row:
@@ -83,6 +83,10 @@ class Recorder:
         columns = {name: [values[name] for _, values in group if name in values] for name in names}
         means = {name: float(f"{sum(column) / len(column):.7g}") for name, column in columns.items()}
         return {"step": step, "epoch": round(step / self._steps_per_epoch, 6), **means}
+
+
+def _is_finite(row: Row) -> bool:
+    return all(math.isfinite(value) for value in row.values())
 
 
 def _stop_at(row: Row) -> None:

@@ -4,7 +4,7 @@ params.json        the parameters, the variant and the data's fingerprint; guard
 environment.json   versions, device and precision of each session that trained here
 history.jsonl      a line of losses, scores and gradient norms for each logged update
 epochs.jsonl       a line of counts and times for each epoch
-samples/           real.png, epoch-00010.png: tiles of image_size without gaps, row by row
+samples/           real.png, epoch-00010.png, latest.png: tiles of image_size without gaps, row by row
 checkpoints/       last.pt: networks, optimisers, random streams and counters
 """
 
@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ganutils.data import Dataset
 from ganutils.errors import RunError
@@ -32,12 +31,22 @@ from ganutils.streams import stream
 
 
 class RunDir:
-    """The folder of one run; `open` makes or finds it, `RunDir(path)` reads a finished one."""
+    """The folder of one run; `open` makes or finds it, `RunDir(path)` reads a finished one.
+
+    `described` is the content of params.json: variant, params, data.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = resolve(path)
         if not (self.path / "params.json").is_file():
             raise RunError(f"{self.path} is not a run folder: it has no params.json.")
+        try:
+            self.described = json.loads((self.path / "params.json").read_text())
+            complete = {"variant", "params", "data"} <= self.described.keys()
+        except (OSError, ValueError, AttributeError):
+            complete = False
+        if not complete:
+            raise RunError(f"{self.path} is not a run folder of this kit: its params.json is something else.")
 
     @classmethod
     def open(cls, params: RunParams, dataset: Dataset) -> "RunDir":
@@ -49,11 +58,12 @@ class RunDir:
         """
         described = _describe(params, dataset)
         path = resolve(params.run) if params.run else project_root() / "runs" / _name(described)
-        if (path / "params.json").is_file():
+        known = (path / "params.json").is_file()
+        if known:
             cls(path)._guard(described)
-        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise RunError(f"run={str(path)!r}: is there but is not a run folder. Choose a new name.")
         try:
+            if path.is_file() or (path.is_dir() and not known and any(path.iterdir())):
+                raise RunError(f"run={str(path)!r}: is there but is not a run folder. Choose a new name.")
             for folder in (path / "samples", path / "checkpoints"):
                 folder.mkdir(parents=True, exist_ok=True)
             write_atomic(path / "params.json", json.dumps(described, indent=2).encode())
@@ -74,11 +84,6 @@ class RunDir:
     def name(self) -> str:
         """The folder's name."""
         return self.path.name
-
-    @property
-    def described(self) -> dict[str, Any]:
-        """The content of params.json: variant, params, data."""
-        return json.loads((self.path / "params.json").read_text())
 
     def _guard(self, new: dict[str, Any]) -> None:
         old = self.described
@@ -119,11 +124,11 @@ class RunDir:
 
     def _keep_real_images(self, dataset: Dataset, params: RunParams) -> None:
         order = torch.randperm(len(dataset), generator=stream(params.seed, "real"))[: params.n_samples]
-        self.save_grid("real", dataset.images[order], math.ceil(math.sqrt(len(order))))
+        self.save_grid("real", Grid(dataset.images[order], math.ceil(math.sqrt(len(order))), "real"))
 
-    def save_grid(self, name: str, images: Tensor, columns: int) -> None:
-        """Write uint8 images (N, 3, S, S) as samples/NAME.png."""
-        write_atomic(self.path / "samples" / f"{name}.png", encode(Grid(images, columns)))
+    def save_grid(self, name: str, grid: Grid) -> None:
+        """Write a grid as samples/NAME.png."""
+        write_atomic(self.path / "samples" / f"{name}.png", encode(grid))
 
     def load_grid(self, name: str) -> Grid:
         """Read samples/NAME.png."""
@@ -142,6 +147,15 @@ class RunDir:
         """Return the sample grid of an epoch; the same latents at every epoch."""
         return self.load_grid(f"epoch-{epoch:05d}")
 
+    def latest(self) -> Grid:
+        """Return the newest samples: of the last grid, or of the moment when training stopped.
+
+        Raises `RunError` if nothing was drawn yet.
+        """
+        if not (self.path / "samples" / "latest.png").exists():
+            raise RunError(f"run={str(self)!r}: has no samples yet. Train it first.")
+        return self.load_grid("latest")
+
     def real(self) -> Grid:
         """Return some of the real images that the run was trained on."""
         return self.load_grid("real")
@@ -149,8 +163,14 @@ class RunDir:
     def save_checkpoint(self, state: dict[str, Any]) -> None:
         """Write tensors and plain data to checkpoints/last.pt."""
         target = self.path / "checkpoints" / "last.pt"
-        torch.save(state, target.with_suffix(".tmp"))
-        os.replace(target.with_suffix(".tmp"), target)
+        try:
+            torch.save(state, target.with_suffix(".tmp"))
+            os.replace(target.with_suffix(".tmp"), target)
+        except (OSError, RuntimeError) as error:
+            raise RunError(
+                f"{target} cannot be written ({error}). The checkpoint before it is kept; make room and "
+                "start the same command again."
+            ) from None
 
     def load_checkpoint(self, device: torch.device | str = "cpu") -> dict[str, Any] | None:
         """Read checkpoints/last.pt without executing anything in it; None if there is none.
@@ -169,9 +189,9 @@ class RunDir:
             ) from None
 
     def note_environment(self, facts: dict[str, str]) -> None:
-        """Add one session's facts to environment.json, unless the last session had the same."""
+        """Add one session's facts to environment.json, unless the last session was on the same machine."""
         sessions = self.environment()
-        if not sessions or sessions[-1] != facts:
+        if not sessions or {**sessions[-1], "started": ""} != {**facts, "started": ""}:
             text = json.dumps([*sessions, facts], indent=2)
             write_atomic(self.path / "environment.json", text.encode())
 
@@ -194,6 +214,7 @@ def _describe(params: RunParams, dataset: Dataset) -> dict[str, Any]:
         "may": {name: params.may(name) for name in params.model_dump()},
         "data": {
             "label": dataset.label,
+            "source": dataset.source,
             "split": dataset.split,
             "count": len(dataset.images),
             "classes": list(dataset.classes),
@@ -207,7 +228,7 @@ def _name(described: dict[str, Any]) -> str:
     chosen = {
         name: value
         for name, value in described["params"].items()
-        if described["may"][name] != "change" and value != described["defaults"][name]
+        if described["may"][name] == "stay" and value != described["defaults"][name]
     }
     identity = json.dumps([described["variant"], chosen, described["data"]["fingerprint"]], sort_keys=True)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:8]

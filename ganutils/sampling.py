@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from ganutils.prior import Prior
+
 
 @torch.no_grad()
 def generate(generator: nn.Module, z: Tensor, labels: Tensor, batch_size: int = 256) -> Tensor:
@@ -18,3 +20,27 @@ def generate(generator: nn.Module, z: Tensor, labels: Tensor, batch_size: int = 
     ]
     generator.train(was_training)
     return torch.cat(parts)
+
+
+@torch.no_grad()
+def recalibrate(generator: nn.Module, prior: Prior, random: torch.Generator, batches: int = 20) -> None:
+    """Measure the batch-norm statistics of a generator anew, over `batches` of 64 latents from `random`.
+
+    Averaged weights need statistics of their own: those of the weights they are the mean of do not fit
+    (Izmailov 2018, arXiv 1803.05407, section 3.2).
+    """
+    norms = [layer for layer in generator.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+    if not norms:
+        return
+    momenta = [layer.momentum for layer in norms]
+    for layer in norms:
+        layer.reset_running_stats()
+        layer.momentum = None  # a plain mean over all batches
+    was_training = generator.training
+    generator.train()
+    device = next(generator.parameters()).device
+    for _ in range(batches):
+        generator(*prior.sample(64, generator=random, device=device))
+    generator.train(was_training)
+    for layer, momentum in zip(norms, momenta, strict=True):
+        layer.momentum = momentum

@@ -11,14 +11,15 @@ from torch import Tensor
 
 
 class Grid(NamedTuple):
-    """Images of one sheet and how many stand in a row."""
+    """Images of one sheet, how many stand in a row, and what they are."""
 
     images: Tensor  # (N, 3, S, S) uint8
     columns: int
+    title: str = ""
 
 
 def encode(grid: Grid) -> bytes:
-    """Return the PNG of a sheet; its text `count` holds N, because the last row may be incomplete."""
+    """Return the PNG of a sheet; its texts hold N, because the last row may be incomplete, and the title."""
     count, _, size, _ = grid.images.shape
     rows = -(-count // grid.columns)
     tiles = torch.zeros(rows * grid.columns, 3, size, size, dtype=torch.uint8)
@@ -27,6 +28,7 @@ def encode(grid: Grid) -> bytes:
     picture = Image.fromarray(sheet.reshape(rows * size, grid.columns * size, 3).numpy())
     facts = PngInfo()
     facts.add_text("count", str(count))
+    facts.add_text("title", grid.title)
     content = io.BytesIO()
     picture.save(content, format="png", pnginfo=facts)
     return content.getvalue()
@@ -35,8 +37,8 @@ def encode(grid: Grid) -> bytes:
 def decode(content: bytes, size: int) -> Grid:
     """Return the tiles of `size` pixels of a sheet that `encode` made."""
     with Image.open(io.BytesIO(content)) as picture:
-        count = int(picture.text["count"])
+        count, title = int(picture.text["count"]), picture.text.get("title", "")
         sheet = torch.from_numpy(np.array(picture.convert("RGB")))
     rows, columns = sheet.shape[0] // size, sheet.shape[1] // size
     tiles = sheet.reshape(rows, size, columns, size, 3).permute(0, 2, 4, 1, 3)
-    return Grid(tiles.reshape(rows * columns, 3, size, size)[:count], columns)
+    return Grid(tiles.reshape(rows * columns, 3, size, size)[:count], columns, title)

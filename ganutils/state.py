@@ -64,7 +64,7 @@ class TrainState:
         self.latents.set_state(random["latents"].cpu())
         self.flips.set_state(random["flips"].cpu())
         torch.set_rng_state(random["torch"].cpu())
-        if random["cuda"] and torch.cuda.is_available():
+        if random["cuda"] and len(random["cuda"]) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all([state.cpu() for state in random["cuda"]])
         self.step, self.g_step = state["step"], state["g_step"]
         self.epoch_seconds = state["epoch_seconds"]
@@ -80,7 +80,7 @@ class TrainState:
 
 
 def _moving_average(generator: nn.Module, decay: float) -> AveragedModel | None:
-    """Average the weights as Karras 2018, arXiv 1710.10196; batch-norm statistics are the generator's own."""
+    """Average the weights (Karras 2018, arXiv 1710.10196); batch-norm statistics are measured to sample."""
     if decay == 0:
         return None
     return AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=False)

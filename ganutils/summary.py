@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 Row = tuple[str, str, int]
 
@@ -9,15 +10,20 @@ Row = tuple[str, str, int]
 def layer_table(network: nn.Module, *inputs: Tensor) -> list[Row]:
     """Return (layer, output shape without the batch, parameters) for each layer that `inputs` pass.
 
-    Batch norm counts its four numbers a channel: scale, shift and the two running statistics. The
-    network's mode and statistics stay as they are.
+    The last row is the total; a layer that is passed twice counts there once. Batch norm counts its four
+    numbers a channel: scale, shift and the two running statistics. The network's mode and statistics stay
+    as they are.
     """
     rows: list[Row] = []
 
     def note(layer: nn.Module, _: tuple, output: Tensor) -> None:
         rows.append((_describe(layer), "x".join(str(n) for n in output.shape[1:]) or "1", count(layer)))
 
-    leaves = [layer for layer in network.modules() if not list(layer.children())]
+    leaves = [
+        layer
+        for name, layer in network.named_modules()
+        if "parametrizations" not in name and (is_parametrized(layer) or not list(layer.children()))
+    ]
     hooks = [layer.register_forward_hook(note) for layer in leaves]
     was_training = network.training
     try:
@@ -27,7 +33,7 @@ def layer_table(network: nn.Module, *inputs: Tensor) -> list[Row]:
         network.train(was_training)
         for hook in hooks:
             hook.remove()
-    return rows
+    return [*rows, ("Total", "", count(network))]
 
 
 def count(network: nn.Module) -> int:
@@ -42,7 +48,9 @@ def trainable(network: nn.Module) -> int:
 
 
 def _describe(layer: nn.Module) -> str:
-    name = type(layer).__name__
+    name = type(layer).__name__.removeprefix("Parametrized")
+    if is_parametrized(layer):
+        name = f"Spectral {name}"
     if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
         kernel = "x".join(str(n) for n in layer.kernel_size)
         bias = "" if layer.bias is None else ", bias"

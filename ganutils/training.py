@@ -16,7 +16,8 @@ from ganutils.params import RunParams, is_sampled
 from ganutils.progress import Progress
 from ganutils.recorder import Recorder
 from ganutils.runs import RunDir
-from ganutils.sampling import generate
+from ganutils.sampling import generate, recalibrate
+from ganutils.sheets import Grid
 from ganutils.state import TrainState
 from ganutils.stopping import StopSignal
 from ganutils.streams import stream
@@ -71,6 +72,7 @@ class _Loop:
         finally:
             self.progress.close()
         if state.step < epochs * self.steps_per_epoch:
+            self._sample()
             done = state.step / self.steps_per_epoch
             print(f"Stopped {self.stop.reason} after {done:.2f} of {epochs} epochs. Everything is saved.")
             print("The same command goes on from here.")
@@ -153,7 +155,7 @@ class _Loop:
             ),
         }
         if is_sampled(epoch, self.params.sample_epochs) or epoch == self.params.epochs:
-            self._sample(epoch)
+            self._sample(f"epoch-{epoch:05d}")
         self.run.append(epochs=[row])
         self.progress.advance(state.step, self.recorder.newest)
         self.progress.epoch(epoch, self.recorder.epoch_means(), row["images_per_second"])
@@ -164,13 +166,18 @@ class _Loop:
         self.recorder.flush()
         self.run.save_checkpoint(self.state.capture())
 
-    def _sample(self, epoch: int) -> None:
+    def _sample(self, *names: str) -> None:
         prior, count = self.gan.prior, self.params.n_samples
         z, labels = prior.grid(
             count, generator=stream(self.params.seed, "evaluation"), device=self.hardware.device
         )
+        if self.state.average is not None:
+            recalibrate(self.state.sampler, prior, stream(self.params.seed, "recalibration"))
         images = to_uint8(generate(self.state.sampler, z, labels)).cpu()
-        self.run.save_grid(f"epoch-{epoch:05d}", images, prior.columns(count))
+        done = self.state.step / self.steps_per_epoch
+        title = f"epoch {done:.0f}" if done.is_integer() else f"epoch {done:.2f}"
+        for name in (*names, "latest"):
+            self.run.save_grid(name, Grid(images, prior.columns(count), title))
 
 
 def _descend(loss: Tensor, network: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Tensor:

@@ -22,7 +22,7 @@ TOY = [
 def test_run_trains_and_says_where(capsys, tmp_path):
     assert main(["run", "dcgan", *TOY, "-p", "run", "mine"]) == 0
     assert RunDir(tmp_path / "mine").history().step == 2
-    assert "mine: 1 epochs" in capsys.readouterr().out
+    assert "mine: 1 of 1 epochs" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

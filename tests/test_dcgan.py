@@ -6,7 +6,7 @@ from ganutils.variants.dcgan import Params, build
 
 
 def sizes(network, *inputs):
-    return [parameters for _, _, parameters in layer_table(network, *inputs) if parameters]
+    return [parameters for _, _, parameters in layer_table(network, *inputs)[:-1] if parameters]
 
 
 def test_conv_64_has_the_published_size():
@@ -51,6 +51,23 @@ def test_ranges_and_shapes(network, size):
     assert gan.discriminator(images).shape == (5,)
     conv_biases = [m.bias for m in gan.generator.modules() if isinstance(m, torch.nn.ConvTranspose2d)]
     assert all(bias is None for bias in conv_biases)
+
+
+def test_layer_table_ends_with_the_total():
+    gan = build(Params(network="dense"), classes=10)
+    assert layer_table(gan.generator, torch.zeros(2, 100))[-1] == ("Total", "", 2_733_504)
+
+
+def test_spectral_norm_bounds_each_layer_and_keeps_the_table():
+    plain, spectral = (build(Params(d_norm=norm), classes=10).discriminator for norm in ("none", "spectral"))
+    tables = [layer_table(network, torch.zeros(2, 3, 32, 32)) for network in (plain, spectral)]
+    assert [row[1:] for row in tables[0]] == [row[1:] for row in tables[1]]
+    assert tables[1][0][0] == "Spectral Conv2d 4x4, stride 2"
+    for _ in range(50):
+        spectral(torch.zeros(2, 3, 32, 32))
+    for layer in spectral:
+        if isinstance(layer, torch.nn.Conv2d):
+            assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1, abs=0.02)
 
 
 def test_first_logits_are_near_zero():

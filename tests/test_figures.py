@@ -3,8 +3,10 @@ import pytest
 import torch
 
 from ganutils import figures
+from ganutils.errors import RunError
 from ganutils.history import History
 from ganutils.runs import RunDir
+from ganutils.sheets import Grid
 
 
 def history(updates):
@@ -62,7 +64,7 @@ def test_an_empty_history_is_an_empty_figure():
 def test_epoch_grid_shows_the_saved_pixels_at_a_fixed_range(toy_params, toy_data):
     run = RunDir.open(toy_params(), toy_data)
     for epoch in (1, 4):
-        run.save_grid(f"epoch-{epoch:05d}", toy_data.images[epoch : epoch + 6], columns=3)
+        run.save_grid(f"epoch-{epoch:05d}", Grid(toy_data.images[epoch : epoch + 6], 3))
     figure = figures.epoch_grid(run)
     assert [axis.get_title() for axis in figure.axes] == ["epoch 1", "epoch 4"]
     shown = figure.axes[1].images[0].get_array()
@@ -73,12 +75,20 @@ def test_epoch_grid_shows_the_saved_pixels_at_a_fixed_range(toy_params, toy_data
 
 def test_real_beside_generated(toy_params, toy_data):
     run = RunDir.open(toy_params(), toy_data)
-    run.save_grid("real", toy_data.images[:4], columns=2)
-    run.save_grid("epoch-00007", toy_data.images[4:8], columns=2)
+    run.save_grid("real", Grid(toy_data.images[:4], 2))
+    run.save_grid("latest", Grid(toy_data.images[4:8], 2, "epoch 7"))
     assert [axis.get_title() for axis in figures.real_and_generated(run).axes] == [
         "real",
         "generated, epoch 7",
     ]
+
+
+def test_a_run_that_stopped_early_shows_its_latest_samples(toy_params, toy_data):
+    run = RunDir.open(toy_params(), toy_data)
+    with pytest.raises(RunError, match="has no samples yet"):
+        figures.epoch_grid(run)
+    run.save_grid("latest", Grid(toy_data.images[:6], 3, "epoch 0.40"))
+    assert [axis.get_title() for axis in figures.epoch_grid(run).axes] == ["epoch 0.40"]
 
 
 def test_columns_of_a_history():
@@ -99,7 +109,7 @@ def test_columns_of_a_history():
 
 def test_class_grid_has_the_class_names_at_their_rows(toy_params, toy_data):
     run = RunDir.open(toy_params(), toy_data)
-    run.save_grid("epoch-00002", toy_data.images[:8], columns=4)
+    run.save_grid("latest", Grid(toy_data.images[:8], 4, "epoch 2"))
     (axis,) = figures.class_grid(run).axes
     assert [text.get_text() for text in axis.get_yticklabels()] == ["cat", "dog"]
     height = axis.images[0].get_array().shape[0]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ganutils import variants
+from ganutils.notebook import params_class
 
 ROOT = Path(__file__).parents[1]
 PRESETS = sorted((ROOT / "notebooks" / "presets").glob("*.yaml"))
@@ -23,8 +23,7 @@ def test_ruff(command):
 def test_presets_are_valid_and_say_what_they_are(path):
     text = path.read_text()
     assert text.startswith("# ")
-    variant = path.stem.split("-")[0]
-    variants.get(variant).Params(**yaml.safe_load(text))
+    params_class(path.stem.split("-")[0])(**yaml.safe_load(text))
 
 
 def test_the_readme_names_every_notebook():

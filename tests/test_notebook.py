@@ -58,5 +58,9 @@ def test_tables_format_numbers_and_escape_bars(shown):
     show_table([("a|b", 3576704, 0.123456)], ("Layer", "Parameters", "Loss"), "Caption.")
     ((data, about),) = shown
     lines = data["text/markdown"].splitlines()
-    assert lines == ["| Layer | Parameters | Loss |", "| --- | --- | --- |", "| a\\|b | 3,576,704 | 0.1235 |"]
+    assert lines == [
+        "| Layer | Parameters | Loss |",
+        "| --- | ---: | ---: |",
+        "| a\\|b | 3,576,704 | 0.1235 |",
+    ]
     assert about["ganutils"] == {"role": "table", "caption": "Caption."}

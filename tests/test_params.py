@@ -1,3 +1,5 @@
+import datetime
+
 import pytest
 
 from ganutils.errors import ParameterError
@@ -45,6 +47,11 @@ def test_unambiguous_text_is_converted():
     )
     assert (params.epochs, params.learning_rate, params.flip) == (12, 1e-4, False)
     assert (params.sample_epochs, params.classes, params.run) == ("1,5", "cat,dog", "")
+
+
+def test_identity_numbers_and_dates_become_text():
+    params = dcgan.Params(student_id=12345, course=101, date=datetime.date(2026, 11, 22), run=7)
+    assert (params.student_id, params.course, params.date, params.run) == ("12345", "101", "2026-11-22", "7")
 
 
 def test_a_single_number_is_a_list_of_one():

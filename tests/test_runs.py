@@ -5,6 +5,7 @@ import torch
 
 from ganutils.errors import RunError
 from ganutils.runs import RunDir
+from ganutils.sheets import Grid
 
 
 def test_same_parameters_same_folder(toy_params, toy_data, tmp_path):
@@ -12,7 +13,8 @@ def test_same_parameters_same_folder(toy_params, toy_data, tmp_path):
     assert first.path.parent == tmp_path / "runs"
     assert first.name.startswith("dcgan-toy-")
     assert RunDir.open(toy_params(author="somebody", device="auto"), toy_data).path == first.path
-    for other in ({"seed": 1}, {"epochs": 3}, {"label_smoothing": 0.1}):
+    assert RunDir.open(toy_params(epochs=3), toy_data).path == first.path
+    for other in ({"seed": 1}, {"label_smoothing": 0.1}):
         assert RunDir.open(toy_params(**other), toy_data).path != first.path
 
 
@@ -61,20 +63,24 @@ def test_a_folder_that_cannot_be_written(toy_params, toy_data, tmp_path):
 def test_reading_what_is_no_run(tmp_path):
     with pytest.raises(RunError, match=r"it has no params\.json"):
         RunDir(tmp_path)
+    for text in ('{"lr": 1}', "{", "[]"):
+        (tmp_path / "params.json").write_text(text)
+        with pytest.raises(RunError, match="not a run folder of this kit"):
+            RunDir(tmp_path)
 
 
 def test_grids_come_back_exactly(toy_params, toy_data):
     run = RunDir.open(toy_params(), toy_data)
-    run.save_grid("epoch-00003", toy_data.images[:7], columns=3)
+    run.save_grid("epoch-00003", Grid(toy_data.images[:7], 3, "epoch 3"))
     grid = run.samples(3)
-    assert grid.columns == 3
+    assert (grid.columns, grid.title) == (3, "epoch 3")
     assert torch.equal(grid.images, toy_data.images[:7])
 
 
 def test_sample_epochs_are_spread(toy_params, toy_data):
     run = RunDir.open(toy_params(), toy_data)
     for epoch in range(200, 5001, 200):
-        run.save_grid(f"epoch-{epoch:05d}", toy_data.images[:1], columns=1)
+        run.save_grid(f"epoch-{epoch:05d}", Grid(toy_data.images[:1], 1))
     assert len(run.sample_epochs()) == 25
     assert run.sample_epochs(at_most=5) == [200, 1400, 2600, 3800, 5000]
     assert run.sample_epochs(at_most=1) == [5000]

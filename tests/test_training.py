@@ -6,10 +6,11 @@ import threading
 import pytest
 import torch
 
-from ganutils import training
+from ganutils import training, variants
 from ganutils.data import to_float, to_uint8
 from ganutils.errors import ParameterError, RunError
 from ganutils.objective import Terms
+from ganutils.prior import Prior
 from ganutils.runs import RunDir
 from ganutils.sampling import generate
 from ganutils.streams import stream
@@ -116,6 +117,25 @@ def test_stopping_in_the_middle_of_an_epoch_and_going_on_changes_nothing(toy_par
     parts, parts_run, _ = run_of(toy_params(run="parts"), toy_data)
     assert whole.updates == parts.updates
     assert_same(weights(whole_run), weights(parts_run))
+
+
+def test_a_stopped_run_shows_where_it_stands(toy_params, toy_data):
+    _, run, _ = run_of(toy_params(max_minutes=1e-9), toy_data)
+    assert run.sample_epochs() == []
+    assert run.latest().title == "epoch 0.20"
+
+
+def test_averaged_weights_are_sampled_with_statistics_of_their_own(toy_params, toy_data):
+    """In eval mode the first norm's output must be standardised over many latents."""
+    params = toy_params(ema=0.9)
+    _, run, _ = run_of(params, toy_data)
+    generator = variants.load(run).generator
+    z, _ = Prior(100).sample(2000, generator=torch.Generator().manual_seed(7))
+    norm = generator.layers[2]
+    with torch.no_grad():
+        features = generator.layers[1](generator.layers[0](z))
+    torch.testing.assert_close(norm.running_mean, features.mean((0, 2, 3)), atol=0.02, rtol=0.2)
+    torch.testing.assert_close(norm.running_var, features.var((0, 2, 3)), atol=0.0, rtol=0.2)
 
 
 def test_max_minutes_pauses_and_the_same_call_goes_on(toy_params, toy_data, capsys):

@@ -3,6 +3,7 @@
 import difflib
 import itertools
 import json
+import sys
 import textwrap
 import time
 from dataclasses import replace
@@ -179,7 +180,8 @@ def _instead_of_cifar10(
     )
     if notice not in _printed:
         _printed.add(notice)
-        print(_boxed("NOT CIFAR-10", notice))
+        # The process's own stderr: papermill shows nothing of what a notebook prints.
+        print(_boxed("NOT CIFAR-10", notice), file=sys.__stderr__, flush=True)
     found = _shapes(",".join(map(str, numbers)), split, image_size, n_images, seed)
     return replace(found, notices=(notice,))
 

@@ -68,7 +68,8 @@ def report(
     """Run a notebook with `parameters` and export it; returns where everything lies.
 
     The executed notebook and the PDF are `<output_dir>/<name>.ipynb` and `.pdf`; by default the folder is
-    `reports/` of the project and the name is the notebook's. `pdf` puts the PDF elsewhere. Raises
+    `reports/` of the project and the name is the notebook's. `pdf` puts the PDF elsewhere. A notebook that
+    fails is left as `<name>.partial.ipynb`. Raises
     ParameterError and ReportError as `execute` and `export` do.
     """
     source = Path(notebook)
@@ -76,7 +77,9 @@ def report(
     executed = folder / f"{name or source.stem}.ipynb"
     if executed.resolve() == source.resolve():
         raise ReportError(f"{source} would overwrite itself: choose another name or folder for the report.")
-    execute(source, executed, parameters, cell_timeout=cell_timeout, progress=progress)
+    partial = executed.with_suffix(".partial.ipynb")  # a failing run does not replace a good report
+    execute(source, partial, parameters, cell_timeout=cell_timeout, progress=progress)
+    os.replace(partial, executed)
     return export(executed, pdf, show_code=show_code)
 
 
@@ -100,6 +103,7 @@ def _html(node: Any, source: Path, problem: str) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
+    file = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
@@ -109,6 +113,8 @@ def _write(path: Path, data: bytes) -> None:
         os.chmod(file.name, 0o666 & ~_umask())
         os.replace(file.name, path)
     except OSError as error:
+        if file is not None:
+            Path(file.name).unlink(missing_ok=True)
         raise ReportError(f"{path} cannot be written: {error.strerror}; choose another folder.") from error
 
 

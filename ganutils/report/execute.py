@@ -14,6 +14,7 @@ from ganutils.report.notebook import parse_cell, tagged
 from ganutils.report.streams import plain_lines, without_ansi
 
 _TRACEBACK_LINES = 8
+_BEFORE_TRAINING = ("ParameterError", "DataError")  # told before anything worth keeping was computed
 
 
 def execute(
@@ -33,6 +34,7 @@ def execute(
     Raises ParameterError for a name that the cell tagged `parameters` does not have, before anything
     runs, and ReportError if the notebook cannot be read, a cell fails or takes too long, or the kernel
     dies; the notebook as far as it came is then at `output`, and also after Ctrl-C (KeyboardInterrupt).
+    Nothing is left there if the kit refused a parameter or the data.
     """
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -55,6 +57,9 @@ def execute(
                 **settings,
             )
     except PapermillExecutionError as error:
+        if error.ename in _BEFORE_TRAINING:
+            target.unlink(missing_ok=True)
+            raise ReportError(error.evalue) from None
         raise ReportError(_failed_cell(error, target)) from error
     except CellTimeoutError as error:
         limit = (

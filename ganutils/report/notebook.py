@@ -52,8 +52,8 @@ def front(notebook: Any, fallback_title: str = "Report") -> Front:
     given = {p.name: str(p.value).strip() for p in parameters if p.name in TITLE_NAMES and p.value}
     if "author" not in given and (names := _authors(notebook)):
         given["author"] = names
-    if "date" not in given and isinstance(notebook.metadata.get("date"), str):
-        given["date"] = notebook.metadata["date"]
+    if "date" not in given and (date := _date(notebook)):
+        given["date"] = date
     title = given.pop("report_title", "") or heading(notebook) or fallback_title
     cell = tagged(notebook, "parameters")
     first = cell.source.partition("\n")[0] if cell else ""
@@ -157,6 +157,17 @@ def _authors(notebook: Any) -> str:
         else []
     )
     return ", ".join(name for name in names if isinstance(name, str) and name)
+
+
+def _date(notebook: Any) -> str | None:
+    """Return the notebook's own date, or the day on which papermill ran it."""
+    own, ended = notebook.metadata.get("date"), notebook.metadata.get("papermill", {}).get("end_time")
+    if isinstance(own, str):
+        return own
+    try:
+        return datetime.fromisoformat(ended).date().isoformat()
+    except (TypeError, ValueError):
+        return None
 
 
 def _timestamp(notebook: Any) -> int:
