@@ -36,7 +36,7 @@ STYLE = {
 }
 WIDTH = 6.4  # inches between the margins of a page
 _POINTS = 600  # a line of more points than this is drawn as its mean and range
-_DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1, 1, 1)))  # tell lines apart in black and white
+DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1, 1, 1)))  # tell lines apart in black and white
 
 
 def tiles(images: Tensor, columns: int, gap: int = 2) -> np.ndarray:
@@ -136,13 +136,13 @@ def curves(history: History, *panels: Panel, height: float = 2.6, width: float =
         for axis, panel in zip(axes, panels, strict=True):
             drawn = {legend: history.column(column) for column, legend in panel.columns.items()}
             for number, (legend, (x, y)) in enumerate(drawn.items()):
-                _line(axis, x, y, legend, number)
+                draw_line(axis, x, y, legend, number)
             if axis.lines:
                 axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2 if len(drawn) > 1 else 1)
             if panel.log:
                 axis.set_yscale("log")
             else:
-                _hold_most(axis, [y for _, y in drawn.values()], panel.reference)
+                hold_most(axis, [y for _, y in drawn.values()], panel.reference)
             if panel.reference is not None:
                 axis.axhline(panel.reference, color="0.3", linestyle=":", linewidth=1)
             axis.set(title=panel.title, xlabel="epoch")
@@ -150,7 +150,8 @@ def curves(history: History, *panels: Panel, height: float = 2.6, width: float =
     return figure
 
 
-def _hold_most(axis: Axes, columns: Sequence[np.ndarray], reference: float | None) -> None:
+def hold_most(axis: Axes, columns: Sequence[np.ndarray], reference: float | None) -> None:
+    """Set the limits of the axis so that it holds 99 of 100 values, and the reference."""
     values = np.concatenate([np.empty(0), *columns])
     if not len(values):
         return
@@ -159,10 +160,11 @@ def _hold_most(axis: Axes, columns: Sequence[np.ndarray], reference: float | Non
     axis.set_ylim(min(held) - margin, max(held) + margin)
 
 
-def _line(axis: Axes, x: np.ndarray, y: np.ndarray, legend: str, number: int) -> None:
+def draw_line(axis: Axes, x: np.ndarray, y: np.ndarray, legend: str, number: int) -> None:
+    """Draw a column: thin or as a band what was recorded, thick its running mean, in the style `number`."""
     if not len(x):
         return
-    colour = sns.color_palette("colorblind")[number]
+    colour = sns.color_palette("colorblind")[number % 10]
     size = max(1, len(x) // _POINTS)
     kept = len(x) - len(x) % size
     blocks = y[:kept].reshape(-1, size)
@@ -170,7 +172,9 @@ def _line(axis: Axes, x: np.ndarray, y: np.ndarray, legend: str, number: int) ->
     axis.fill_between(ends, blocks.min(1), blocks.max(1), color=colour, alpha=0.18, linewidth=0)
     if size == 1:
         axis.plot(x, y, color=colour, alpha=0.25, linewidth=0.6)
-    axis.plot(ends, running_mean(blocks.mean(1)), color=colour, linestyle=_DASHES[number], label=legend)
+    axis.plot(
+        ends, running_mean(blocks.mean(1)), color=colour, linestyle=DASHES[number % len(DASHES)], label=legend
+    )
 
 
 def running_mean(values: np.ndarray, share: float = 0.05) -> np.ndarray:

@@ -62,7 +62,7 @@ def test_spectral_norm_bounds_each_layer_and_keeps_the_table():
     plain, spectral = (build(Params(d_norm=norm), classes=10).discriminator for norm in ("none", "spectral"))
     tables = [layer_table(network, torch.zeros(2, 3, 32, 32)) for network in (plain, spectral)]
     assert [row[1:] for row in tables[0]] == [row[1:] for row in tables[1]]
-    assert tables[1][0][0] == "Spectral Conv2d 4x4, stride 2"
+    assert tables[1][0][0] == "Spectral Conv2d 4x4, stride 2, bias"
     for _ in range(50):
         spectral(torch.zeros(2, 3, 32, 32))
     for layer in spectral:

@@ -85,6 +85,15 @@ def test_a_finished_run_gives_back_its_networks(toy_params, toy_data):
     assert not loaded.discriminator.training
 
 
+def test_a_stopped_run_gives_back_the_networks_of_its_latest_samples(toy_params, toy_data):
+    params = toy_params(ema=0.5, max_minutes=1e-9)
+    run = RunDir.open(params, toy_data)
+    gan = variants.build(params, toy_data)
+    train(gan, toy_data, params, run)
+    z, labels = gan.prior.grid(6, generator=stream(params.seed, "evaluation"))
+    assert torch.equal(to_uint8(generate(variants.load(run).generator, z, labels)), run.latest().images)
+
+
 def test_a_run_without_a_checkpoint(toy_params, toy_data):
     with pytest.raises(RunError, match="has no checkpoint yet"):
         variants.load(RunDir.open(toy_params(), toy_data))

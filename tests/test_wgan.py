@@ -92,7 +92,9 @@ def test_scores_are_not_squashed(size):
     assert layers[-2].startswith("Conv2d")
     assert "Sigmoid" not in layers
     if size == 32:
-        assert trainable(gan.discriminator) == (3 * 64 + 64 * 128 + 128 * 256 + 256) * 16
+        assert trainable(gan.discriminator) == (3 * 64 + 64 * 128 + 128 * 256 + 256) * 16 + (
+            64 + 128 + 256 + 1
+        )
 
 
 def test_defaults_are_the_published_ones():

@@ -13,6 +13,8 @@ from ganutils.hardware import choose
 from ganutils.objective import Gan
 from ganutils.params import RunParams, nearest
 from ganutils.runs import RunDir
+from ganutils.sampling import recalibrate
+from ganutils.streams import stream
 
 
 def names() -> list[str]:
@@ -57,7 +59,9 @@ def load(run: RunDir, device: torch.device | str = "cpu") -> Gan:
     gan.generator.load_state_dict(weights)
     gan.discriminator.load_state_dict(state["discriminator"])
     for network in (gan.generator, gan.discriminator):
-        network.to(device).eval()
+        network.to(device, memory_format=torch.channels_last).eval()
+    if average is not None:
+        recalibrate(gan.generator, gan.prior, stream(params.seed, "recalibration"))
     return gan
 
 

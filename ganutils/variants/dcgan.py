@@ -61,12 +61,17 @@ def conv_generator(latent_size: int, image_size: int, width: int) -> nn.Sequenti
 
 
 def conv_trunk(image_size: int, width: int, *, batch_norm: bool = True) -> nn.Sequential:
-    """3-64-128-256-512 at 64x64, one stage shorter at 32x32: images -> features (N, channels, 4, 4)."""
+    """3-64-128-256-512 at 64x64, one stage shorter at 32x32: images -> features (N, channels, 4, 4).
+
+    Without batch norm the convolutions have biases: else the answer to a grey image would always be 0, and
+    a generator could hide in low contrast.
+    """
+    bias = not batch_norm
     channels = [width * 2**i for i in range(image_size.bit_length() - 3)]
-    layers: list[nn.Module] = [nn.Conv2d(3, width, 4, stride=2, padding=1, bias=False)]
+    layers: list[nn.Module] = [nn.Conv2d(3, width, 4, stride=2, padding=1, bias=bias)]
     layers += [nn.LeakyReLU(0.2, inplace=True)]
     for outer, inner in pairwise(channels):
-        layers += [nn.Conv2d(outer, inner, 4, stride=2, padding=1, bias=False)]
+        layers += [nn.Conv2d(outer, inner, 4, stride=2, padding=1, bias=bias)]
         layers += [nn.BatchNorm2d(inner)] if batch_norm else []
         layers += [nn.LeakyReLU(0.2, inplace=True)]
     return nn.Sequential(*layers)

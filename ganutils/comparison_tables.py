@@ -1,0 +1,184 @@
+"""Tables and sentences about several runs: each function returns (rows, header) or text.
+
+Where space is short a run is called by its number; the first table says which run a number is.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ganutils.finished import FinishedRun
+from ganutils.measurements import Scale, best, is_rising
+
+Table = tuple[list[tuple], tuple[str, ...]]
+
+_NOTHING = "–"
+_ACROSS = 8  # runs side by side in a table
+
+
+def overview(runs: Sequence[FinishedRun], scales: dict[Scale, str]) -> Table:
+    """Return a row a run: model, data, length, cost, size, and its best numbers with their protocols."""
+    header = ("Run", "Model", "Data, images", "Epochs", "Updates D / G", "Minutes", "Weights G / D")
+    return [_row(run, scales) for run in runs], (*header, "Best metric", "At epoch")
+
+
+def _row(run: FinishedRun, scales: dict[Scale, str]) -> tuple:
+    data, end, planned = run.described["data"], run.history.epochs[-1], run.params["epochs"]
+    tops = {title: best(found) for scale, title in scales.items() if (found := run.of_scale(scale))}
+    return (
+        run.label,
+        run.described["variant"],
+        f"{data['label']}, {data['count']:,}",
+        str(planned) if run.history.epoch >= planned else f"{run.history.epoch} of {planned}",
+        f"{end['step']:,} / {end['g_step']:,}",
+        f"{run.history.minutes:.3g}",
+        "unknown" if run.weights is None else " / ".join(_short(count) for count in run.weights),
+        "; ".join(f"{title}: {top.value:.4g}" for title, top in tops.items()) or "not measured",
+        "; ".join(str(top.epoch) for top in tops.values()) or _NOTHING,
+    )
+
+
+def _short(count: int) -> str:
+    return f"{count / 1e6:.2f}M" if count >= 1e6 else f"{count / 1e3:.3g}k"
+
+
+def common_ground(runs: Sequence[FinishedRun]) -> Table:
+    """Return what must be equal for a fair comparison, whether it is, and the values."""
+    facts = {
+        "Images": [_images(run) for run in runs],
+        "Image size": [run.params["image_size"] for run in runs],
+        "Batch size": [run.params["batch_size"] for run in runs],
+        "Epochs": [run.history.epoch for run in runs],
+        "Generator updates": [run.history.epochs[-1]["g_step"] for run in runs],
+        "Discriminator updates for one of the generator": [run.params["d_steps"] for run in runs],
+        "Seed": [run.params["seed"] for run in runs],
+        "Device and precision": [sessions(run, "device") for run in runs],
+    }
+    rows = [
+        (name, "equal" if len(set(values)) == 1 else "**differ**", _by_value(runs, values))
+        for name, values in facts.items()
+    ]
+    return rows, ("What", "In all runs", "Value, or values and their runs")
+
+
+def _by_value(runs: Sequence[FinishedRun], values: Sequence[Any]) -> str:
+    holders: dict[Any, list[str]] = {}
+    for run, value in zip(runs, values, strict=True):
+        holders.setdefault(value, []).append(str(run.number))
+    shown = {value: f"{value:,}" if isinstance(value, int) else value for value in holders}
+    if len(holders) == 1:
+        return shown[values[0]]
+    return "; ".join(f"{shown[value]} ({_numbered(numbers)})" for value, numbers in holders.items())
+
+
+def _images(run: FinishedRun) -> str:
+    data = run.described["data"]
+    return (
+        f"{data['label']}, {data['split']} split, {data['count']:,} images, content {data['fingerprint'][:8]}"
+    )
+
+
+def differing_parameters(runs: Sequence[FinishedRun]) -> list[Table]:
+    """Return tables of the parameters that are not the same in all runs, a column a run.
+
+    Those that do not touch the result of training, such as the author, are left out.
+    """
+    names = dict.fromkeys(
+        name for run in runs for name in run.params if run.described["may"].get(name) != "change"
+    )
+    chosen = [name for name in names if len({_setting(run, name) for run in runs}) > 1]
+    parts = [runs[start : start + _ACROSS] for start in range(0, len(runs), _ACROSS)] if chosen else []
+    return [
+        (
+            [(f"`{name}`", *(_setting(run, name) for run in part)) for name in chosen],
+            ("Parameter", *(f"Run {run.number}" for run in part)),
+        )
+        for part in parts
+    ]
+
+
+def _setting(run: FinishedRun, name: str) -> str:
+    value = run.params.get(name, _NOTHING)
+    return "(empty)" if value == "" else str(value)
+
+
+def ranking(runs: Sequence[FinishedRun], scales: dict[Scale, str]) -> Table:
+    """Return a row for each run and scale: the scales apart, and within each the best run first."""
+    rows = []
+    for scale, title in scales.items():
+        sign = -1 if is_rising(scale[0]) else 1
+        measured = [(best(run.of_scale(scale)), run) for run in runs if run.of_scale(scale)]
+        for top, run in sorted(measured, key=lambda pair: sign * pair[0].value):
+            last = run.of_scale(scale)[-1]
+            cost = f"{run.spent(top.epoch, 'minutes'):.3g}", run.spent(top.epoch, "g_step")
+            first, end = (f"{top.value:.4g}", top.epoch), (f"{last.value:.4g}", last.epoch)
+            rows.append((title, run.label, *first, *cost, *end))
+    header = ("Metric", "Run", "Best", "at epoch", "after minutes", "G updates", "Last", "at epoch")
+    return rows, header
+
+
+def protocols(scales: dict[Scale, str]) -> Table:
+    """Return a row a protocol: its letter and what it says."""
+    lettered = {title.rpartition(" ")[2].strip("()"): protocol for (_, protocol), title in scales.items()}
+    rows = [
+        (letter, p.reference, p.n_real, p.n_fake, p.network, p.resizer, p.precision)
+        for letter, p in sorted(lettered.items())
+    ]
+    return rows, ("Protocol", "Reference", "Real", "Generated", "Network", "Resizer", "Precision")
+
+
+def absences(runs: Sequence[FinishedRun], scales: dict[Scale, str]) -> str:
+    """Say in words why a run is missing from a ranking and its figures; empty if none is."""
+    if not scales:
+        return (
+            "No run of this comparison has a file `metrics.json`: nothing was measured, so there is no "
+            "ranking, and no figure of a metric against minutes or updates."
+        )
+    lines = []
+    for scale, title in scales.items():
+        missing: dict[str, list[str]] = {}
+        for run in runs:
+            if not run.of_scale(scale):
+                others = [scales[one.scale] for one in run.measurements if one.name == scale[0]]
+                why = f"measured by another protocol, {_listed(others)}" if others else "not measured"
+                missing.setdefault(why, []).append(str(run.number))
+        parts = [f"{_numbered(numbers)}, {why}" for why, numbers in missing.items()]
+        lines += [f"- Missing from {title}: {'; '.join(parts)}."] if parts else []
+    return "\n".join(lines)
+
+
+def latents_in_words(runs: Sequence[FinishedRun], count: int) -> str:
+    """Say which rows of the strip of `count` images come from the latents of the first run."""
+    shared = {run: run.shared_latents(runs[0], count) for run in runs}
+    same = [str(run.number) for run, number in shared.items() if number == count]
+    parts = []
+    if len(same) > 1:
+        who = "All runs" if len(same) == len(runs) else f"Runs {_listed(same)}"
+        parts.append(f"{who} share exactly the same latents, so a column shows one latent in each.")
+    for run, number in shared.items():
+        if number is None:
+            parts.append(f"The latents of run {run.number} are unknown: the kit cannot rebuild the run.")
+        elif number < count:
+            parts.append(f"Run {run.number} has {number or 'none'} of the latents of run {runs[0].number}.")
+    return " ".join(parts)
+
+
+def _numbered(numbers: Sequence[str]) -> str:
+    return f"run{'s' if len(numbers) > 1 else ''} {_listed(numbers)}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    words = list(dict.fromkeys(words))
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]
+
+
+def environments(runs: Sequence[FinishedRun]) -> Table:
+    """Return a row a run: number, seed, device, system and versions, those of each session once."""
+    facts = ("device", "system", "libraries")
+    rows = [(run.number, run.params["seed"], *(sessions(run, fact) for fact in facts)) for run in runs]
+    return rows, ("Run", "Seed", "Device", "System", "Versions")
+
+
+def sessions(run: FinishedRun, fact: str) -> str:
+    """Return a fact of environment.json, of each session that differs."""
+    told = dict.fromkeys(session[fact] for session in run.folder.environment() if fact in session)
+    return "; ".join(told) or "not recorded"

@@ -1,0 +1,117 @@
+"""FinishedRun: what a comparison needs to know about one run, read from its folder."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganutils import variants
+from ganutils.errors import ParameterError
+from ganutils.history import History
+from ganutils.measurements import Measurement, Scale, read_measurements
+from ganutils.objective import Gan
+from ganutils.params import RunParams
+from ganutils.runs import Grid, RunDir
+from ganutils.streams import stream
+from ganutils.summary import trainable
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """One run of a comparison; `number` counts from 1 and stands for the run in tables and figures."""
+
+    number: int
+    name: str
+    folder: RunDir
+
+    @property
+    def label(self) -> str:
+        """Number and name."""
+        return f"{self.number}: {self.name}"
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """The content of params.json."""
+        return self.folder.described
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        """The run's parameters; one that its kit did not have yet had, in effect, its default."""
+        known = self._known_params
+        return self.described["params"] if known is None else known.model_dump()
+
+    @cached_property
+    def history(self) -> History:
+        """What the run recorded."""
+        return self.folder.history()
+
+    @cached_property
+    def measurements(self) -> list[Measurement]:
+        """The numbers of metrics.json, by epoch; none if nothing was measured."""
+        return read_measurements(self.folder)
+
+    def of_scale(self, scale: Scale) -> list[Measurement]:
+        """Return the numbers of one metric and protocol, by epoch."""
+        return [one for one in self.measurements if one.scale == scale]
+
+    def spent(self, epoch: int, what: str) -> float:
+        """Return what was spent up to the end of an epoch: `minutes`, or updates: `step`, `g_step`."""
+        rows = [row for row in self.history.epochs if row["epoch"] <= epoch]
+        return sum(row["seconds"] for row in rows) / 60 if what == "minutes" else rows[-1][what]
+
+    def terms(self, side: str) -> list[str]:
+        """Return the names of the loss terms of the discriminator, `d`, or the generator, `g`."""
+        return [name for name in self.history.names() if name.startswith(f"{side}_") and name[2:] != "grad"]
+
+    @cached_property
+    def last_samples(self) -> tuple[int, Grid]:
+        """The last epoch that has a sample grid, and the grid."""
+        epoch = self.folder.sample_epochs()[-1]
+        return epoch, self.folder.samples(epoch)
+
+    @cached_property
+    def _known_params(self) -> RunParams | None:
+        # A run of a variant that is gone, or has changed its parameters, can still be looked at.
+        try:
+            return variants.get(self.described["variant"]).Params(**self.described["params"])
+        except ParameterError:
+            return None
+
+    @cached_property
+    def _rebuilt(self) -> Gan | None:
+        params = self._known_params
+        if params is None:
+            return None
+        with torch.random.fork_rng(devices=[]):
+            return variants.get(params.variant).build(params, len(self.described["data"]["classes"]))
+
+    @property
+    def weights(self) -> tuple[int, int] | None:
+        """Trainable parameters of generator and discriminator; None if the kit cannot rebuild them."""
+        gan = self._rebuilt
+        return None if gan is None else (trainable(gan.generator), trainable(gan.discriminator))
+
+    @cached_property
+    def latents(self) -> tuple[Tensor, Tensor] | None:
+        """The latents z (N, size) and labels (N,) behind the sample grids; None if they are not known."""
+        if self._rebuilt is None:
+            return None
+        evaluation = stream(self.params["seed"], "evaluation")
+        return self._rebuilt.prior.grid(self.params["n_samples"], generator=evaluation)
+
+    @property
+    def classes_of_samples(self) -> int:
+        """Classes that the generator is told, 0 if it is not told any; a grid then has a row a class."""
+        return 0 if self._rebuilt is None else self._rebuilt.prior.classes
+
+    def shared_latents(self, other: "FinishedRun", count: int) -> int | None:
+        """Return how many of the first `count` images come from the same latent in both runs, place by place.
+
+        None if the latents of either are not known.
+        """
+        if self.latents is None or other.latents is None:
+            return None
+        mine, others = self.latents[0][:count], other.latents[0][:count]
+        return int((mine == others).all(dim=1).sum()) if mine.shape == others.shape else 0

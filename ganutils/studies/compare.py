@@ -1,0 +1,101 @@
+"""Comparison of finished runs; reads their folders and trains nothing."""
+
+import glob
+from collections import Counter
+from typing import Any
+
+from pydantic import field_validator
+
+from ganutils.finished import FinishedRun
+from ganutils.measurements import Scale
+from ganutils.params import NotebookParams, knob, nearest
+from ganutils.paths import project_root, resolve
+from ganutils.runs import RunDir
+
+
+class Params(NotebookParams):
+    """Parameters of the comparison."""
+
+    runs: str = knob("runs/*", "run folders or patterns such as runs/dcgan*, comma separated")
+    unfinished: bool = knob(False, "accept runs that have epochs left")
+    columns: int = knob(8, "images of each run in the strip of samples", ge=1, le=16)
+
+    @field_validator("runs", mode="before")
+    @classmethod
+    def _list_as_text(cls, value: Any) -> Any:
+        return ",".join(str(item) for item in value) if isinstance(value, (list, tuple)) else value
+
+
+def read(params: Params) -> list[FinishedRun]:
+    """Return the runs that `params.runs` names, in its order, each once; a pattern's in order of names.
+
+    A named folder must be a finished run with samples; a pattern stands for the run folders among its
+    matches. Raises `ParameterError` about the first that is not so, `RunError` for a broken metrics.json.
+    """
+    found: dict[str, RunDir] = {}
+    for part in filter(None, (part.strip() for part in params.runs.split(","))):
+        for folder in _folders(part, params):
+            found.setdefault(str(folder.path), folder)
+    params.require(bool(found), "runs", f"names no run; {_advice()}")
+    times = Counter(folder.name for folder in found.values())
+    runs = [
+        FinishedRun(number, folder.name if times[folder.name] == 1 else str(folder), folder)
+        for number, folder in enumerate(found.values(), 1)
+    ]
+    for run in runs:
+        _check(run, params)
+    return runs
+
+
+def scales(runs: list[FinishedRun]) -> dict[Scale, str]:
+    """Return each metric and protocol that occurs, with a title such as "FID (A)": protocols are lettered."""
+    found = sorted(
+        dict.fromkeys(one.scale for run in runs for one in run.measurements), key=lambda scale: scale[0]
+    )
+    letters: dict[Any, str] = {}
+    for _, protocol in found:
+        letters.setdefault(protocol, _letter(len(letters)))
+    return {(name, protocol): f"{name} ({letters[protocol]})" for name, protocol in found}
+
+
+def _letter(index: int) -> str:
+    first, last = divmod(index, 26)
+    return (_letter(first - 1) if first else "") + chr(ord("A") + last)
+
+
+def _folders(part: str, params: Params) -> list[RunDir]:
+    path = resolve(part)
+    if not path.exists() and glob.has_magic(part):
+        matches = sorted(glob.glob(part, root_dir=project_root()))
+        folders = [RunDir(match) for match in matches if (resolve(match) / "params.json").is_file()]
+        params.require(bool(folders), "runs", f"no run folder matches {part!r}; {_advice(part)}")
+        return folders
+    params.require(path.is_dir(), "runs", f"there is no folder {part!r}; {_advice(part)}")
+    is_run = (path / "params.json").is_file()
+    params.require(is_run, "runs", f"{part!r} is no run folder, as it has no params.json; {_advice(part)}")
+    return [RunDir(path)]
+
+
+def _check(run: FinishedRun, params: Params) -> None:
+    where, done, epochs = str(run.folder), run.history.epoch, run.params["epochs"]
+    params.require(
+        done >= epochs or params.unfinished,
+        "runs",
+        f"{where!r} has finished {done} of {epochs} epochs; finish it with the command that began it, "
+        "leave it out, or set unfinished to true",
+    )
+    has_samples = done > 0 and bool(run.folder.sample_epochs())
+    params.require(
+        has_samples,
+        "runs",
+        f"{where!r} has no sample grid in its folder samples; train it for an epoch, or leave it out",
+    )
+    run.measurements  # noqa: B018  a broken metrics.json shall be told here
+
+
+def _advice(part: str = "") -> str:
+    there = sorted(f"runs/{path.parent.name}" for path in (project_root() / "runs").glob("*/params.json"))
+    if not there:
+        return "there is none in runs yet: train one with `ganutils run dcgan`"
+    near = nearest(part, there) if part else ""
+    return f"name at least one run folder{near or '.'} There are {', '.join(there)}"
