@@ -80,9 +80,8 @@ def conv_trunk(image_size: int, width: int, *, batch_norm: bool = True) -> nn.Se
 def conv_discriminator(image_size: int, width: int, *, batch_norm: bool = True) -> nn.Sequential:
     """`conv_trunk` and a last convolution: images (N, 3, S, S) -> logits (N,)."""
     trunk = conv_trunk(image_size, width, batch_norm=batch_norm)
-    return nn.Sequential(
-        *trunk, nn.Conv2d(trunk_channels(image_size, width), 1, 4, bias=False), nn.Flatten(0)
-    )
+    last = nn.Conv2d(trunk_channels(image_size, width), 1, 4, bias=not batch_norm)
+    return nn.Sequential(*trunk, last, nn.Flatten(0))
 
 
 def trunk_channels(image_size: int, width: int) -> int:
