@@ -142,8 +142,10 @@ def show_environment(run: RunDir) -> None:
         ("Training time", f"{history.minutes:.1f} minutes, {history.images_per_second:.0f} images/s"),
         ("Seed", str(described["params"]["seed"])),
     ]
-    for facts in run.environment():
-        rows += [(name.capitalize(), value) for name, value in facts.items()]
+    before: dict[str, str] = {}
+    for facts in run.environment():  # of a later session only what is new
+        rows += [(name.capitalize(), value) for name, value in facts.items() if before.get(name) != value]
+        before = facts
     about = {"role": "environment", "caption": "Where and how the run was made.", "run": str(run.path)}
     _markdown(_table(rows, ("Fact", "Value")), about)
 

@@ -41,8 +41,8 @@ def build(
         '#import "template.typ": *',
         _opening(head, collected, len(outline.titles)),
         *_side_by_side(collected.body),
-        _section("Environment", collected.environment),
         _section("Parameters", [table] if table else []),
+        _section("Environment", collected.environment),
     ]
     return Source("\n\n".join(part for part in parts if part) + "\n", collected.pictures), head
 

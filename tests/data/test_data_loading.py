@@ -30,7 +30,7 @@ def pets(root):
     return root
 
 
-def test_auto_falls_back_to_shapes_loudly_and_within_seconds(dead_network, capsys, tmp_path):
+def test_auto_falls_back_to_shapes_loudly_and_within_seconds(dead_network, capfd, tmp_path):
     start = time.monotonic()
     data = load(n_images=100, data_label="CIFAR-10", seed=1)
     assert time.monotonic() - start < 5
@@ -40,13 +40,13 @@ def test_auto_falls_back_to_shapes_loudly_and_within_seconds(dead_network, capsy
     assert "NOT CIFAR-10" in notice
     assert "Connection refused" in notice
     assert str(tmp_path) not in notice
-    printed = capsys.readouterr().out
+    printed = capfd.readouterr().err
     assert printed.count("# NOT CIFAR-10") == 1
     assert len({len(line) for line in printed.splitlines()}) == 1  # a closed box
     assert not (tmp_path / "data").exists()
 
 
-def test_auto_says_it_once_and_does_not_try_again_for_a_while(dead_network, capsys, monkeypatch, tmp_path):
+def test_auto_says_it_once_and_does_not_try_again_for_a_while(dead_network, capfd, monkeypatch, tmp_path):
     first = load(n_images=10)
     tries = []
 
@@ -58,7 +58,7 @@ def test_auto_says_it_once_and_does_not_try_again_for_a_while(dead_network, caps
     second = load(n_images=10, split="test")
     assert second.notices == first.notices
     assert tries == []
-    assert capsys.readouterr().out.count("# NOT CIFAR-10") == 1
+    assert capfd.readouterr().err.count("# NOT CIFAR-10") == 1
     marker = tmp_path / "cache" / "cifar10-download-failed.json"
     facts = json.loads(marker.read_text())
     for changed in (facts | {"time": facts["time"] - 601}, facts | {"url": "http://other"}, [], {}):

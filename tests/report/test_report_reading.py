@@ -26,6 +26,7 @@ def test_front_of_a_run():
         ("author", "Ada Example"),
         ("student_id", "s1234567"),
         ("course", "Generative models"),
+        ("date", "2026-03-01"),
     ]
     assert head.parameters_of == "Parameters of DCGAN"
     assert [p.name for p in head.parameters if p.changed] == ["epochs", "classes", "run"]
