@@ -14,11 +14,13 @@ import math
 import os
 import pickle
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 
 from ganutils.data import Dataset
 from ganutils.errors import RunError
@@ -106,6 +108,21 @@ class RunDir:
                 + "\n  ".join(differences)
                 + "\nChoose a new run folder, or the same parameters."
             )
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training in this folder; `RunError` if one already does."""
+        lock = FileLock(self.path / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise RunError(
+                f"run={str(self)!r}: another process is training in this folder. Wait, or choose another."
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def history(self) -> History:
         """Read what was recorded."""

@@ -28,14 +28,14 @@ def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History
 
     Stopping (Ctrl-C, the notebook's stop button, `max_minutes`) ends after the running update and
     saves; the same call goes on from there. Raises `ParameterError` for a device that is not there or
-    cannot do the precision, `RunError` when a loss is not finite.
+    cannot do the precision, `RunError` when a loss is not finite or another process trains here.
     """
     history = run.history()
     checkpoint = run.load_checkpoint()
     if checkpoint is not None and history.epoch >= params.epochs:
         print(f"{run.name} is finished: {history.epoch} epochs read, nothing trained.")
         return history
-    with torch.random.fork_rng():
+    with run.locked(), torch.random.fork_rng():
         torch.manual_seed(params.seed)
         loop = _Loop(gan, dataset, params, run)
         if checkpoint is not None:

@@ -1,6 +1,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -245,6 +247,24 @@ def test_a_loss_that_is_not_finite_stops_with_term_and_epoch(toy_params, toy_dat
     with pytest.raises(RunError, match=r"g_fake is nan in epoch 0\.20 \(update 1\)"):
         train(gan._replace(objective=Sick()), toy_data, params, run)
     assert not run.sample_epochs()
+
+
+def test_a_second_process_in_the_same_folder_is_refused_and_a_dead_one_is_not(toy_params, toy_data):
+    params = toy_params(run="mine")
+    run = RunDir.open(params, toy_data)
+    code = (
+        "import sys, filelock; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print('held', flush=True); "
+        "input()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, run.path / ".lock"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert holder.stdout.readline().strip() == b"held"
+    with pytest.raises(RunError, match="another process is training in this folder"):
+        run_of(params, toy_data)
+    holder.kill()
+    holder.wait()
+    assert run_of(params, toy_data)[0].step == 10
 
 
 def test_training_in_a_thread_leaves_signals_alone(toy_params, toy_data):
