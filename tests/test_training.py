@@ -253,8 +253,8 @@ def test_a_second_process_in_the_same_folder_is_refused_and_a_dead_one_is_not(to
     params = toy_params(run="mine")
     run = RunDir.open(params, toy_data)
     code = (
-        "import sys, filelock; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print('held', flush=True); "
-        "input()"
+        "import sys, filelock; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); "
+        "print('held', flush=True); input()"
     )
     holder = subprocess.Popen(
         [sys.executable, "-c", code, run.path / ".lock"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
