@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from ganutils.params import parameters_cell
 from ganutils.runs import RunDir
 from ganutils.variants import dcgan
 
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "dcgan.ipynb"
 TOY = [
     *("-p", "dataset", "shapes"),
     *("-p", "n_images", "40"),
@@ -50,6 +52,20 @@ def test_bad_input_is_one_clear_line_and_leaves_nothing(arguments, message, caps
     assert message in error
     assert len(error.splitlines()) == 1
     assert "Traceback" not in error
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["-p", "epochs", "0"], "epochs='0'"), (["-p", "batch_size", "41"], "batch_size=41")],
+)
+def test_bad_input_of_a_report_is_one_line_and_leaves_nothing(arguments, message, capsys, tmp_path):
+    command = ["report", str(NOTEBOOK), "--output", str(tmp_path / "reports"), *TOY, *arguments]
+    assert main(command) == 1
+    error = capsys.readouterr().err.strip()
+    assert message in error
+    assert len(error.splitlines()) == 1
+    assert not list(tmp_path.glob("reports/*"))
     assert not (tmp_path / "runs").exists()
 
 
