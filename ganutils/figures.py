@@ -88,7 +88,8 @@ def epoch_grid(run: RunDir, at_most: int = 6, notes: Mapping[int, str] | None = 
 def real_and_generated(run: RunDir, epoch: int | None = None) -> Figure:
     """Draw real images beside the samples of an epoch, the latest unless it is named."""
     samples = run.samples(epoch) if epoch else run.latest()
-    return grids({"real": run.real(), f"generated, {samples.title}": samples}, across=2)
+    real = f"real, {run.described['data']['label']}"
+    return grids({real: run.real(), f"generated, {samples.title}": samples}, across=2)
 
 
 def labelled_rows(grid: Grid, names: Sequence[str], title: str = "", *, width: float = WIDTH) -> Figure:

@@ -78,7 +78,7 @@ def test_real_beside_generated(toy_params, toy_data):
     run.save_grid("real", Grid(toy_data.images[:4], 2))
     run.save_grid("latest", Grid(toy_data.images[4:8], 2, "epoch 7"))
     assert [axis.get_title() for axis in figures.real_and_generated(run).axes] == [
-        "real",
+        "real, toy",
         "generated, epoch 7",
     ]
 

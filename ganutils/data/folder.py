@@ -50,7 +50,7 @@ def image_folder(path: str | Path, split: str = "train", image_size: int = 32) -
     links: list[str] = []
     if path.is_dir():
         files, links = _scan(path)
-        key = _folder_key(path, files)
+        key = _folder_key(files)
         entries = ((name, partial(_read, file)) for name, file in sorted(files.items()))
     else:
         key = _archive_key(path)
@@ -88,10 +88,17 @@ def _relative(root: Path, folder: str, name: str) -> str:
     return relative.encode(errors="xmlcharrefreplace").decode()  # undecodable bytes stay printable
 
 
-def _folder_key(root: Path, files: dict[str, Path]) -> str:
-    stats = [(name, (s := file.stat()).st_size, s.st_mtime_ns) for name, file in sorted(files.items())]
-    # With the folder's own path: unpacked folders often agree in names, sizes and (zeroed) times.
-    return hashlib.sha256(repr((str(root), stats)).encode()).hexdigest()
+def _folder_key(files: dict[str, Path]) -> str:
+    contents = [(name, _content_key(file)) for name, file in sorted(files.items())]
+    return hashlib.sha256(repr(contents).encode()).hexdigest()
+
+
+def _content_key(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError:
+        return "unreadable"  # decoding names it and skips it
 
 
 def _read(file: Path) -> bytes:
