@@ -201,7 +201,8 @@ def _explain(cls: type[NotebookParams], detail: ErrorDetails) -> str:
 def _sentence(cls: type[NotebookParams], name: str, value: Any, rule: str) -> str:
     field = cls.model_fields[name]
     meaning = "" if get_args(field.annotation) else f" ({field.description})"  # literals name themselves
-    return f"{name}={value!r}: {rule}{meaning}. The default is {field.default!r}."
+    end = "" if rule.endswith("?") else "."
+    return f"{name}={value!r}: {rule}{meaning}{end} The default is {field.default!r}."
 
 
 def parameters_cell(cls: type[NotebookParams]) -> str:
