@@ -123,9 +123,9 @@ def first_layer(
 ) -> Tensor:
     """Return the matrix A (features, size) of the first layer that sees the latent: it computes A z + b.
 
-    A's columns are measured as responses to unit latents, at one label: so a label's embedding beside
-    the latent adds to b alone, and dense and transposed convolutional layers look the same. Raises
-    `RunError` if that layer's output is not linear in z.
+    A's columns are measured as responses to unit latents, at one label: a label beside the latent adds
+    to b alone, one that multiplies it scales the columns, and dense and transposed convolutional layers
+    look the same. Raises `RunError` if that layer's output is not linear in z.
     """
     layers = [layer for layer in generator.modules() if isinstance(layer, _LEARNED)]
     units = torch.cat([torch.zeros(1, size), torch.eye(size), torch.linspace(-2, 2, size)[None]]).to(device)

@@ -59,12 +59,25 @@ def test_accuracy():
 
 @pytest.mark.parametrize(("fake_class", "outputs"), [(False, 10), (True, 11)])
 @pytest.mark.parametrize("size", [32, 64])
-def test_shapes(fake_class, outputs, size):
-    gan = build(Params(fake_class=fake_class, image_size=size, width=8), 10)
+@pytest.mark.parametrize("condition", ["product", "concat"])
+def test_shapes(fake_class, outputs, size, condition):
+    gan = build(Params(fake_class=fake_class, image_size=size, width=8, condition=condition), 10)
     z, labels = gan.prior.sample(4, generator=torch.Generator().manual_seed(0))
     source, classes = gan.discriminator(gan.generator(z, labels))
     assert source.shape == (4,)
     assert classes.shape == (4, outputs)
+
+
+def test_how_a_class_enters_the_generator():
+    """With the rest of the generator taken away, its input is seen."""
+    z, labels = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([2, 0])
+    product = build(Params(width=8, latent_size=2), 3).generator
+    appended = build(Params(width=8, latent_size=2, condition="concat"), 3).generator
+    product.layers = appended.layers = torch.nn.Identity()
+    with torch.no_grad():
+        product.embedding.weight.copy_(torch.tensor([[10.0, 100.0], [0.0, 0.0], [2.0, 3.0]]))
+    assert product(z, labels).tolist() == [[2.0, 6.0], [30.0, 400.0]]
+    assert appended(z, labels).tolist() == [[1.0, 2.0, 0.0, 0.0, 1.0], [3.0, 4.0, 1.0, 0.0, 0.0]]
 
 
 def test_the_label_changes_the_image_and_the_grid_has_a_class_in_each_row():

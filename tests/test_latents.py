@@ -122,12 +122,16 @@ def test_first_layer_of_dense_and_convolutional_generators():
         torch.testing.assert_close(matrix, weight.detach().double())
 
 
-def test_first_layer_of_a_conditional_generator_has_the_columns_of_z_alone():
-    gan = acgan.build(acgan.Params(width=4, latent_size=7, embedding_size=3), 5)
-    weight = gan.generator.layers[1].weight.flatten(1).T.detach().double()
-    assert weight.shape[1] == 10
+@pytest.mark.parametrize(("condition", "columns"), [("concat", 7 + 5), ("product", 7)])
+def test_first_layer_of_a_conditional_generator_is_that_of_its_label(condition, columns):
+    generator = acgan.build(acgan.Params(width=4, latent_size=7, condition=condition), 5).generator
+    weight = generator.layers[1].weight.flatten(1).T.detach().double()
+    assert weight.shape[1] == columns
     for label in (0, 4):
-        torch.testing.assert_close(latents.first_layer(gan.generator, 7, label=label), weight[:, :7])
+        scale = generator.embedding.weight[label].detach().double() if condition == "product" else 1
+        torch.testing.assert_close(
+            latents.first_layer(generator, 7, label=label), weight[:, :7] * scale, rtol=1e-5, atol=1e-6
+        )
 
 
 def test_first_layer_skips_layers_that_do_not_see_the_latent():

@@ -26,7 +26,9 @@ class Params(RunParams):
     learning_rate: float = knob(1.5e-4, "step size of both networks", gt=0, lt=1)
 
     width: int = knob(64, "channels beside the image; each stage inwards doubles them", ge=1, le=512)
-    embedding_size: int = knob(50, "numbers that stand for a class in the generator's input", ge=1, le=1024)
+    condition: Literal["product", "concat"] = knob(
+        "product", "how a class enters the generator: product or concat"
+    )
     class_weight: float = knob(1.0, "weight of the class losses beside the source losses", ge=0)
     fake_class: bool = knob(False, "the discriminator has one more class, for generated images")
     d_norm: Literal["batch", "spectral", "none"] = knob(
@@ -39,19 +41,23 @@ class Params(RunParams):
 class Generator(nn.Module):
     """(latents (N, latent_size), labels (N,)) -> images (N, 3, S, S) in [-1, 1].
 
-    The label enters as a learned vector beside the latent; the paper appends a one-hot code, which the
-    first layer turns into such a vector.
+    `concat` appends the label's one-hot code to the latent, as the paper does; `product` multiplies the
+    latent, number by number, with a learned vector of the class, which lets no class ignore it.
     """
 
     def __init__(self, classes: int, params: Params) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(classes, params.embedding_size)
-        size = params.latent_size + params.embedding_size
+        self.classes = classes
+        is_product = params.condition == "product"
+        self.embedding = nn.Embedding(classes, params.latent_size) if is_product else None
+        size = params.latent_size + (0 if is_product else classes)
         self.layers = conv_generator(size, params.image_size, params.width)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         """Return the images of the latents, of the classes that the labels name."""
-        return self.layers(torch.cat([z, self.embedding(labels)], dim=1))
+        if self.embedding is not None:
+            return self.layers(z * self.embedding(labels))
+        return self.layers(torch.cat([z, F.one_hot(labels, self.classes).to(z)], dim=1))
 
 
 class Discriminator(nn.Module):

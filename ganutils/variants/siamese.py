@@ -37,7 +37,11 @@ class Params(RunParams):
 
 
 class PairDiscriminator(nn.Module):
-    """Pairs of images, each (N, 3, S, S) -> logits (N,) that the second one is real."""
+    """Real and generated images, each (N, 3, S, S) -> logits (N,) of positive pairs, of negative pairs.
+
+    Each real image is paired with its neighbour in the batch and with the generated image at its place;
+    every image passes a branch once, however many pairs it is in.
+    """
 
     def __init__(self, params: Params) -> None:
         super().__init__()
@@ -55,9 +59,13 @@ class PairDiscriminator(nn.Module):
             nn.Flatten(0),
         )
 
-    def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Return the logit of each pair."""
-        left, right = self.branches[0](first), self.branches[-1](second)
+    def forward(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits that the second image of each pair is real."""
+        left = self.branches[0](real)
+        right = left if len(self.branches) == 1 else self.branches[1](real)
+        return self._compare(left, right.roll(1, 0)), self._compare(left, self.branches[-1](fake))
+
+    def _compare(self, left: Tensor, right: Tensor) -> Tensor:
         if len(self.branches) == 1:
             return self.judge((left - right).abs())
         return self.judge(torch.cat([left, right], dim=1))
@@ -65,14 +73,13 @@ class PairDiscriminator(nn.Module):
 
 @dataclass(frozen=True)
 class PairLoss:
-    """Non-saturating cross-entropy on pairs; each real image is the partner of its neighbour in the batch."""
+    """Non-saturating cross-entropy on pairs."""
 
     label_smoothing: float = 0.1
 
     def discriminator_terms(self, discriminator: Callable, real: Batch, fake: Batch) -> Terms:
         """-log D(x, x') and -log(1 - D(x, G(z))), averaged over the batch."""
-        positive = discriminator(real.images, real.images.roll(1, 0))
-        negative = discriminator(real.images, fake.images)
+        positive, negative = discriminator(real.images, fake.images)
         return Terms(
             {"d_real": bce_real(positive, self.label_smoothing), "d_fake": bce_fake(negative)},
             {"D(x,x')": probability(positive), "D(x,G(z))": probability(negative)},
@@ -80,7 +87,8 @@ class PairLoss:
 
     def generator_terms(self, discriminator: Callable, real: Batch, fake: Batch) -> Terms:
         """-log D(x, G(z)), averaged over the batch."""
-        return Terms({"g_fake": bce_real(discriminator(real.images, fake.images))})
+        _, negative = discriminator(real.images, fake.images)
+        return Terms({"g_fake": bce_real(negative)})
 
     def constrain(self, discriminator: nn.Module) -> None:
         """Nothing: the weights are free."""
