@@ -8,12 +8,10 @@ samples/           real.png, epoch-00010.png, latest.png: tiles of image_size wi
 checkpoints/       last.pt: networks, optimisers, random streams and counters
 """
 
-import hashlib
 import json
 import math
 import os
 import pickle
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +24,7 @@ from ganutils.data import Dataset
 from ganutils.errors import RunError
 from ganutils.files import write_atomic
 from ganutils.history import History, Row, append_rows, read_rows
+from ganutils.identity import describe, differences, name_of
 from ganutils.params import RunParams
 from ganutils.paths import project_root, resolve
 from ganutils.sheets import Grid, decode, encode
@@ -58,8 +57,8 @@ class RunDir:
         `RunError` if the folder cannot be written or holds a run of other parameters; the message
         lists the differences.
         """
-        described = _describe(params, dataset)
-        path = resolve(params.run) if params.run else project_root() / "runs" / _name(described)
+        described = describe(params, dataset)
+        path = resolve(params.run) if params.run else project_root() / "runs" / name_of(described)
         known = (path / "params.json").is_file()
         if known:
             cls(path)._guard(described)
@@ -88,24 +87,11 @@ class RunDir:
         return self.path.name
 
     def _guard(self, new: dict[str, Any]) -> None:
-        old = self.described
-        differences = []
-        if old["variant"] != new["variant"]:
-            differences.append(f"variant: {old['variant']} there, {new['variant']} now")
-        if old["data"]["fingerprint"] != new["data"]["fingerprint"]:
-            differences.append(f"images: {_images(old)} there, {_images(new)} now")
-        # A parameter that this run's kit did not have yet had, in effect, its default.
-        old_params = {**new["defaults"], **old["params"]}
-        for name, now in new["params"].items():
-            before = old_params[name]
-            changes = new["may"].get(name, "stay")
-            if before != now and not (changes == "change" or (changes == "grow" and now > before)):
-                hint = " (may only grow)" if changes == "grow" else ""
-                differences.append(f"{name}: {before!r} there, {now!r} now{hint}")
-        if differences:
+        found = differences(self.described, new)
+        if found:
             raise RunError(
                 f"run={str(self.path)!r}: holds another run. The differences:\n  "
-                + "\n  ".join(differences)
+                + "\n  ".join(found)
                 + "\nChoose a new run folder, or the same parameters."
             )
 
@@ -216,38 +202,3 @@ class RunDir:
         """Return the facts of each session that trained here."""
         path = self.path / "environment.json"
         return json.loads(path.read_text()) if path.exists() else []
-
-
-def _images(described: dict[str, Any]) -> str:
-    data = described["data"]
-    return f"{data['label']}, {data['count']:,} images (content {data['fingerprint'][:8]})"
-
-
-def _describe(params: RunParams, dataset: Dataset) -> dict[str, Any]:
-    return {
-        "variant": params.variant,
-        "params": params.model_dump(),
-        "defaults": {name: field.default for name, field in type(params).model_fields.items()},
-        "may": {name: params.may(name) for name in params.model_dump()},
-        "data": {
-            "label": dataset.label,
-            "source": dataset.source,
-            "split": dataset.split,
-            "count": len(dataset.images),
-            "classes": list(dataset.classes),
-            "fingerprint": dataset.fingerprint,
-        },
-    }
-
-
-def _name(described: dict[str, Any]) -> str:
-    """Name a run by what is not a default: a parameter that the kit gains later renames nothing."""
-    chosen = {
-        name: value
-        for name, value in described["params"].items()
-        if described["may"][name] == "stay" and value != described["defaults"][name]
-    }
-    identity = json.dumps([described["variant"], chosen, described["data"]["fingerprint"]], sort_keys=True)
-    digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
-    label = re.sub(r"[^a-z0-9]+", "-", described["data"]["label"].lower()).strip("-")
-    return f"{described['variant']}-{label}-{digest}"
