@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from ganutils.errors import GanutilsError, ParameterError
+from ganutils.errors import GanutilsError
+from ganutils.presets import read_preset
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,13 +67,7 @@ def read_values(presets: Sequence[Path], pairs: Sequence[Sequence[str]]) -> dict
     """
     values: dict[str, Any] = {}
     for preset in presets:
-        try:
-            read = yaml.safe_load(preset.read_text())
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise ParameterError(f"-f {preset}: cannot be read as YAML ({error}).") from None
-        if not isinstance(read, dict) or not all(isinstance(name, str) for name in read):
-            raise ParameterError(f"-f {preset}: must hold lines of `name: value`.")
-        values |= read
+        values |= read_preset(preset, f"-f {preset}")
     return values | dict(pairs)
 
 

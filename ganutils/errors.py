@@ -21,5 +21,9 @@ class RunError(GanutilsError):
     """A run folder cannot be written, or holds something else than this run."""
 
 
+class DivergedError(RunError):
+    """A loss is not finite any more."""
+
+
 class ReportError(GanutilsError):
     """A notebook cannot be executed or exported."""

@@ -72,17 +72,18 @@ def real_images(run: RunDir) -> Figure:
     return grids({"": run.real()}, width=0.6 * WIDTH)
 
 
-def epoch_grid(run: RunDir, at_most: int = 6, notes: Mapping[int, str] | None = None) -> Figure:
-    """Draw the sample grids of up to `at_most` epochs side by side; the same latents in each.
+def epoch_grid(run: RunDir, at_most: int = 5, notes: Mapping[int, str] | None = None) -> Figure:
+    """Draw real images and the sample grids of up to `at_most` epochs side by side, at the same latents.
 
     `notes` adds a text to the title of an epoch. A run that stopped earlier shows its latest samples.
     """
-    titles = {epoch: f"epoch {epoch}" for epoch in run.sample_epochs(at_most)}
-    for epoch in titles.keys() & (notes or {}).keys():
-        titles[epoch] += f": {notes[epoch]}"
-    if not titles:
-        return grids({run.latest().title: run.latest()}, width=0.6 * WIDTH)
-    return grids({title: run.samples(epoch) for epoch, title in titles.items()})
+    sheets = {"real": run.real()}
+    for epoch in run.sample_epochs(at_most):
+        note = f": {notes[epoch]}" if notes and epoch in notes else ""
+        sheets[f"epoch {epoch}{note}"] = run.samples(epoch)
+    if len(sheets) == 1:
+        return grids({**sheets, run.latest().title: run.latest()}, across=2)
+    return grids(sheets, across=2 if len(sheets) in (2, 4) else 3)
 
 
 def real_and_generated(run: RunDir, epoch: int | None = None) -> Figure:

@@ -7,7 +7,7 @@ from itertools import groupby, takewhile
 import torch
 from torch import Tensor
 
-from ganutils.errors import RunError
+from ganutils.errors import DivergedError
 from ganutils.history import Row
 from ganutils.runs import RunDir
 
@@ -42,7 +42,7 @@ class Recorder:
     def flush(self) -> None:
         """Append the complete rows to the run's history.
 
-        Raises `RunError` when a value is not finite, after writing the rows before it.
+        Raises `DivergedError` when a value is not finite, after writing the rows before it.
         """
         if not self._pending:
             return
@@ -91,7 +91,7 @@ def _is_finite(row: Row) -> bool:
 
 def _stop_at(row: Row) -> None:
     name = next(name for name, value in row.items() if not math.isfinite(value))
-    raise RunError(
+    raise DivergedError(
         f"Training stopped: {name} is {row[name]} in epoch {row['epoch']:.2f} (update {row['step']}). "
         "Lower learning_rate, or use precision='fp32'; the last checkpoint and all samples are kept."
     )

@@ -66,11 +66,11 @@ def test_epoch_grid_shows_the_saved_pixels_at_a_fixed_range(toy_params, toy_data
     for epoch in (1, 4):
         run.save_grid(f"epoch-{epoch:05d}", Grid(toy_data.images[epoch : epoch + 6], 3))
     figure = figures.epoch_grid(run)
-    assert [axis.get_title() for axis in figure.axes] == ["epoch 1", "epoch 4"]
-    shown = figure.axes[1].images[0].get_array()
+    assert [axis.get_title() for axis in figure.axes] == ["real", "epoch 1", "epoch 4"]
+    shown = figure.axes[2].images[0].get_array()
     assert np.array_equal(np.asarray(shown), figures.tiles(toy_data.images[4:10], 3))
-    assert figure.axes[1].images[0].get_interpolation() == "nearest"
-    assert not figure.axes[1].axison
+    assert figure.axes[2].images[0].get_interpolation() == "nearest"
+    assert not figure.axes[2].axison
 
 
 def test_real_beside_generated(toy_params, toy_data):
@@ -88,7 +88,7 @@ def test_a_run_that_stopped_early_shows_its_latest_samples(toy_params, toy_data)
     with pytest.raises(RunError, match="has no samples yet"):
         figures.epoch_grid(run)
     run.save_grid("latest", Grid(toy_data.images[:6], 3, "epoch 0.40"))
-    assert [axis.get_title() for axis in figures.epoch_grid(run).axes] == ["epoch 0.40"]
+    assert [axis.get_title() for axis in figures.epoch_grid(run).axes] == ["real", "epoch 0.40"]
 
 
 def test_columns_of_a_history():
