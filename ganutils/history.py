@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ganutils.files import flush
+
 Row = dict[str, float | int]
 
 
@@ -20,10 +22,12 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def append_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Append rows as JSON lines in one write."""
+    """Append rows as JSON lines in one write, and wait until they are on the disk."""
     text = "".join(json.dumps(row) + "\n" for row in rows)
-    with path.open("a") as file:
-        file.write(text)
+    if text:
+        with path.open("a") as file:
+            file.write(text)
+        flush(path)
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,11 @@ environment.json   versions, device and precision of each session that trained h
 history.jsonl      a line of losses, scores and gradient norms for each logged update
 epochs.jsonl       a line of counts and times for each epoch
 samples/           real.png, epoch-00010.png, latest.png: tiles of image_size without gaps, row by row
-checkpoints/       last.pt: networks, optimisers, random streams and counters
+checkpoints/       last.pt and the one before it: networks, optimisers, random streams and counters
 """
 
 import json
 import math
-import os
-import pickle
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
+from ganutils.checkpoints import Checkpoints
 from ganutils.data import Dataset
 from ganutils.errors import RunError
 from ganutils.files import write_atomic
@@ -48,6 +47,7 @@ class RunDir:
             complete = False
         if not complete:
             raise RunError(f"{self.path} is not a run folder of this kit: its params.json is something else.")
+        self.checkpoints = Checkpoints(self.path / "checkpoints")
 
     @classmethod
     def open(cls, params: RunParams, dataset: Dataset) -> "RunDir":
@@ -115,9 +115,15 @@ class RunDir:
         return History(read_rows(self.path / "history.jsonl"), read_rows(self.path / "epochs.jsonl"))
 
     def append(self, updates: Iterable[Row] = (), epochs: Iterable[Row] = ()) -> None:
-        """Append rows to the history."""
-        append_rows(self.path / "history.jsonl", updates)
-        append_rows(self.path / "epochs.jsonl", epochs)
+        """Append rows to the history; `RunError` if the disk does not take them."""
+        try:
+            append_rows(self.path / "history.jsonl", updates)
+            append_rows(self.path / "epochs.jsonl", epochs)
+        except OSError as error:
+            raise RunError(
+                f"{self.path}: the history cannot be written ({error.strerror}). The last checkpoint is "
+                "kept; make room and start the same command again."
+            ) from None
 
     def cut_history(self, step: int) -> None:
         """Drop all rows after `step`: what was recorded after the checkpoint is recorded again."""
@@ -162,34 +168,6 @@ class RunDir:
     def real(self) -> Grid:
         """Return some of the real images that the run was trained on."""
         return self.load_grid("real")
-
-    def save_checkpoint(self, state: dict[str, Any]) -> None:
-        """Write tensors and plain data to checkpoints/last.pt."""
-        target = self.path / "checkpoints" / "last.pt"
-        try:
-            torch.save(state, target.with_suffix(".tmp"))
-            os.replace(target.with_suffix(".tmp"), target)
-        except (OSError, RuntimeError) as error:
-            raise RunError(
-                f"{target} cannot be written ({error}). The checkpoint before it is kept; make room and "
-                "start the same command again."
-            ) from None
-
-    def load_checkpoint(self, device: torch.device | str = "cpu") -> dict[str, Any] | None:
-        """Read checkpoints/last.pt without executing anything in it; None if there is none.
-
-        Raises `RunError` if the file is damaged or holds more than tensors and plain data.
-        """
-        target = self.path / "checkpoints" / "last.pt"
-        if not target.exists():
-            return None
-        try:
-            return torch.load(target, map_location=device, weights_only=True)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            reason = str(error).splitlines()[0]
-            raise RunError(
-                f"{target} cannot be read ({reason}). Delete it to train this run from the start."
-            ) from None
 
     def note_environment(self, facts: dict[str, str]) -> None:
         """Add one session's facts to environment.json, unless the last session was on the same machine."""

@@ -31,7 +31,7 @@ def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History
     cannot do the precision, `RunError` when a loss is not finite or another process trains here.
     """
     history = run.history()
-    checkpoint = run.load_checkpoint()
+    checkpoint = run.checkpoints.load()
     if checkpoint is not None and history.epoch >= params.epochs:
         print(f"{run.name} is finished: {history.epoch} epochs read, nothing trained.")
         return history
@@ -164,7 +164,7 @@ class _Loop:
 
     def _save(self) -> None:
         self.recorder.flush()
-        self.run.save_checkpoint(self.state.capture())
+        self.run.checkpoints.save(self.state.capture())
 
     def _sample(self, *names: str) -> None:
         prior, count = self.gan.prior, self.params.n_samples

@@ -94,7 +94,7 @@ def test_a_planted_pickle_is_not_executed(toy_params, toy_data, tmp_path):
     run = RunDir.open(toy_params(), toy_data)
     torch.save({"generator": Malicious()}, run.path / "checkpoints" / "last.pt")
     with pytest.raises(RunError, match=r"last\.pt cannot be read"):
-        run.load_checkpoint()
+        run.checkpoints.load()
     assert not (tmp_path / "executed").exists()
 
 

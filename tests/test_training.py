@@ -26,7 +26,7 @@ def run_of(params, data):
 
 
 def weights(run):
-    return run.load_checkpoint()
+    return run.checkpoints.load()
 
 
 def assert_same(first, second):

@@ -48,7 +48,7 @@ def load(run: RunDir, device: torch.device | str = "cpu") -> Gan:
 
     Raises `RunError` if the run has no checkpoint yet.
     """
-    described, state = run.described, run.load_checkpoint(device)
+    described, state = run.described, run.checkpoints.load(device)
     if state is None:
         raise RunError(f"run={str(run.path)!r}: has no checkpoint yet. Train it first.")
     variant = get(described["variant"])

@@ -1,0 +1,104 @@
+import resource
+from contextlib import contextmanager
+
+import pytest
+import torch
+
+from ganutils.checkpoints import Checkpoints
+from ganutils.errors import RunError
+from ganutils.files import write_atomic
+
+
+@pytest.fixture
+def checkpoints(tmp_path):
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    return Checkpoints(folder)
+
+
+def state(number):
+    return {"step": number, "weights": torch.full((1000,), float(number))}
+
+
+def tear(path):
+    """Keep half of a file, as a power cut might."""
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content[: len(content) // 2])
+
+
+@contextmanager
+def files_of_at_most(size):
+    """Let writing beyond `size` bytes fail, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_the_last_two_are_kept(checkpoints):
+    assert checkpoints.load() is None
+    for number in (1, 2, 3):
+        checkpoints.save(state(number))
+    assert checkpoints.load()["step"] == 3
+    assert torch.load(checkpoints.previous)["step"] == 2
+    assert sorted(path.name for path in checkpoints.last.parent.iterdir()) == ["last.pt", "previous.pt"]
+
+
+def test_a_damaged_one_falls_back_to_the_one_before_and_says_so(checkpoints, capsys):
+    checkpoints.save(state(1))
+    checkpoints.save(state(2))
+    tear(checkpoints.last)
+    assert torch.equal(checkpoints.load()["weights"], state(1)["weights"])
+    text = capsys.readouterr().out
+    assert "WARNING" in text
+    assert "last.pt cannot be read" in text
+    assert "previous.pt" in text
+
+
+def test_an_empty_or_missing_one_falls_back_too(checkpoints):
+    checkpoints.save(state(1))
+    checkpoints.save(state(2))
+    checkpoints.last.unlink()
+    assert checkpoints.load()["step"] == 1
+    checkpoints.last.write_bytes(b"")
+    assert checkpoints.load()["step"] == 1
+
+
+def test_two_damaged_ones_are_an_error_with_the_remedy(checkpoints):
+    checkpoints.save(state(1))
+    checkpoints.save(state(2))
+    tear(checkpoints.last)
+    tear(checkpoints.previous)
+    with pytest.raises(RunError, match=r"last\.pt cannot be read .* Delete it"):
+        checkpoints.load()
+
+
+def test_a_damaged_one_never_becomes_the_one_before(checkpoints):
+    """The next save after a fall-back keeps what was good until the new one is whole."""
+    checkpoints.save(state(1))
+    checkpoints.save(state(2))
+    tear(checkpoints.last)
+    checkpoints.save(checkpoints.load() | {"step": 3})
+    assert torch.load(checkpoints.previous)["step"] == 1
+    assert checkpoints.load()["step"] == 3
+
+
+def test_a_full_disk_keeps_the_last_good_state(checkpoints):
+    checkpoints.save(state(1))
+    with files_of_at_most(2000), pytest.raises(RunError, match="cannot be written"):
+        checkpoints.save(state(2))
+    assert checkpoints.load()["step"] == 1
+    assert [path.name for path in checkpoints.last.parent.iterdir()] == ["last.pt"]
+
+
+def test_a_file_is_whole_or_as_it_was(tmp_path):
+    path = tmp_path / "new" / "file"
+    path.parent.mkdir()
+    write_atomic(path, b"old")
+    with files_of_at_most(100), pytest.raises(OSError, match="File too large"):
+        write_atomic(path, bytes(1000))
+    assert path.read_bytes() == b"old"
+    assert [path.name for path in path.parent.iterdir()] == ["file"]
