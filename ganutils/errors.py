@@ -22,7 +22,14 @@ class RunError(GanutilsError):
 
 
 class DivergedError(RunError):
-    """A loss is not finite any more."""
+    """A loss is not finite any more; `what` names it, its value, epoch and update."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"Training stopped: {what}. Lower learning_rate, use precision='fp32', or let the run go back by "
+            "itself with on_nan='rollback'; the last checkpoint and all samples are kept."
+        )
+        self.what = what
 
 
 class ReportError(GanutilsError):

@@ -141,6 +141,7 @@ def show_environment(run: RunDir) -> None:
         ("Updates", f"discriminator {last['step']:,}, generator {last['g_step']:,}"),
         ("Training time", f"{history.minutes:.1f} minutes, {history.images_per_second:.0f} images/s"),
         ("Seed", str(described["params"]["seed"])),
+        *(("Went back, at half the step size", what) for what in run.rollbacks()),
     ]
     before: dict[str, str] = {}
     for facts in run.environment():  # of a later session only what is new

@@ -113,6 +113,11 @@ class RunParams(NotebookParams):
     sample_epochs: str = knob("1,5,10", 'epochs with a sample grid: "1,5,10" or "every 200"', may="change")
     n_samples: int = knob(64, "images in a sample grid", ge=1, le=4096)
     log_every: int = knob(1, "updates averaged in a line of the history", ge=1)
+    on_nan: Literal["stop", "rollback"] = knob(
+        "stop",
+        "at a loss that is not finite: stop, or rollback to the last checkpoint at half the step size",
+        may="change",
+    )
     checkpoint_minutes: float = knob(5.0, "time between checkpoints within an epoch", may="change", gt=0)
 
     run: str = knob("", "run folder, empty: runs/ and a name made from the parameters", may="change")

@@ -91,7 +91,4 @@ def _is_finite(row: Row) -> bool:
 
 def _stop_at(row: Row) -> None:
     name = next(name for name, value in row.items() if not math.isfinite(value))
-    raise DivergedError(
-        f"Training stopped: {name} is {row[name]} in epoch {row['epoch']:.2f} (update {row['step']}). "
-        "Lower learning_rate, or use precision='fp32'; the last checkpoint and all samples are kept."
-    )
+    raise DivergedError(f"{name} is {row[name]} in epoch {row['epoch']:.2f} (update {row['step']})")

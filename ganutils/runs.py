@@ -2,6 +2,7 @@
 
 params.json        the parameters, the variant and the data's fingerprint; guards a resumed run
 environment.json   versions, device and precision of each session that trained here
+rollbacks.json     what was not finite, where training went back to a checkpoint (`on_nan`)
 history.jsonl      a line of losses, scores and gradient norms for each logged update
 epochs.jsonl       a line of counts and times for each epoch
 samples/           real.png, epoch-00010.png, latest.png: tiles of image_size without gaps, row by row
@@ -168,6 +169,15 @@ class RunDir:
     def real(self) -> Grid:
         """Return some of the real images that the run was trained on."""
         return self.load_grid("real")
+
+    def note_rollbacks(self, rollbacks: list[str]) -> None:
+        """Keep what was not finite, once for each return to a checkpoint."""
+        write_atomic(self.path / "rollbacks.json", json.dumps(rollbacks, indent=2).encode())
+
+    def rollbacks(self) -> list[str]:
+        """Return what was not finite, once for each return to a checkpoint."""
+        path = self.path / "rollbacks.json"
+        return json.loads(path.read_text()) if path.exists() else []
 
     def note_environment(self, facts: dict[str, str]) -> None:
         """Add one session's facts to environment.json, unless the last session was on the same machine."""

@@ -28,6 +28,7 @@ class TrainState:
         self.step = 0  # discriminator updates
         self.g_step = 0  # generator updates
         self.epoch_seconds = 0.0  # spent in the unfinished epoch
+        self.rollbacks: list[str] = []  # what was not finite; each halves the step size
 
     @property
     def sampler(self) -> nn.Module:
@@ -35,7 +36,8 @@ class TrainState:
         return self.generator if self.average is None else self.average.module
 
     def scale_learning_rate(self, factor: float) -> None:
-        """Set both learning rates to `factor` times their first values."""
+        """Set both learning rates to `factor` times their first values, halved for each rollback."""
+        factor *= 0.5 ** len(self.rollbacks)
         for optimizer in (self.g_optimizer, self.d_optimizer):
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * factor
@@ -54,6 +56,7 @@ class TrainState:
             "step": self.step,
             "g_step": self.g_step,
             "epoch_seconds": self.epoch_seconds,
+            "rollbacks": list(self.rollbacks),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -68,6 +71,7 @@ class TrainState:
             torch.cuda.set_rng_state_all([state.cpu() for state in random["cuda"]])
         self.step, self.g_step = state["step"], state["g_step"]
         self.epoch_seconds = state["epoch_seconds"]
+        self.rollbacks = list(state.get("rollbacks", []))  # older checkpoints have none
 
     def _parts(self) -> dict[str, Any]:
         parts = {

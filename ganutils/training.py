@@ -9,6 +9,7 @@ from ganutils.augment import augment
 from ganutils.data import Batch, Dataset, to_float, to_uint8
 from ganutils.data.batches import epoch_order, flip_some
 from ganutils.environment import facts
+from ganutils.errors import DivergedError, RunError
 from ganutils.hardware import choose
 from ganutils.history import History
 from ganutils.objective import Gan
@@ -22,13 +23,16 @@ from ganutils.state import TrainState
 from ganutils.stopping import StopSignal
 from ganutils.streams import stream
 
+MOST_ROLLBACKS = 5  # after which the step size is 1/32 and something else is wrong
+
 
 def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History:
     """Train until `params.epochs`, from where the run folder stands; a finished run is only read.
 
     Stopping (Ctrl-C, the notebook's stop button, `max_minutes`) ends after the running update and
     saves; the same call goes on from there. Raises `ParameterError` for a device that is not there or
-    cannot do the precision, `RunError` when a loss is not finite or another process trains here.
+    cannot do the precision, `RunError` when a loss is not finite (see `on_nan`), when memory does not
+    suffice, or when another process trains here.
     """
     history = run.history()
     checkpoint = run.checkpoints.load()
@@ -42,7 +46,14 @@ def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History
             loop.state.restore(checkpoint)
         run.cut_history(loop.state.step)
         run.note_environment(facts(loop.hardware))
-        loop.train()
+        try:
+            loop.train()
+        except torch.OutOfMemoryError as error:
+            reason = str(error).splitlines()[0]
+            raise RunError(
+                f"{loop.hardware.device} has too little memory ({reason}). Lower batch_size or width, or close "
+                "other programs; the last checkpoint is kept."
+            ) from None
     return run.history()
 
 
@@ -63,10 +74,15 @@ class _Loop:
         state, epochs = self.state, self.params.epochs
         self.progress = Progress(epochs * self.steps_per_epoch, state.step, epochs)
         print(f"Training on {self.hardware}. Run folder: {self.run}")
+        if self.params.on_nan == "rollback" and state.step == 0:
+            self._save()
         try:
             with self.stop:
-                for epoch in range(state.step // self.steps_per_epoch, epochs):
-                    self._train_epoch(epoch)
+                while state.step < epochs * self.steps_per_epoch:
+                    try:
+                        self._train_epoch(state.step // self.steps_per_epoch)
+                    except DivergedError as error:
+                        self._roll_back(error)
                     if self.stop.is_requested():
                         break
         finally:
@@ -102,6 +118,21 @@ class _Loop:
         self.recorder.flush()
         state.epoch_seconds += time.monotonic() - clock
         self._end_epoch(epoch + 1)
+
+    def _roll_back(self, error: DivergedError) -> None:
+        """Return to the last checkpoint at half the step size, or raise the error."""
+        state = self.state
+        rollbacks = [*state.rollbacks, error.what]
+        if self.params.on_nan == "stop" or len(rollbacks) > MOST_ROLLBACKS:
+            raise error
+        state.restore(self.run.checkpoints.load(self.hardware.device))
+        state.rollbacks = rollbacks
+        state.scale_learning_rate(1.0)
+        self.run.cut_history(state.step)
+        self.recorder = Recorder(self.run, self.params.log_every, self.steps_per_epoch)
+        self._save()
+        done = state.step / self.steps_per_epoch
+        print(f"WARNING: {error.what}. Back to epoch {done:.2f}, at half the step size.")
 
     def _update(self, indices: Tensor) -> dict[str, Tensor]:
         """Make one discriminator update and, every `d_steps`, a generator update on the same latents.
@@ -165,6 +196,8 @@ class _Loop:
     def _save(self) -> None:
         self.recorder.flush()
         self.run.checkpoints.save(self.state.capture())
+        if self.state.rollbacks:
+            self.run.note_rollbacks(self.state.rollbacks)
 
     def _sample(self, *names: str) -> None:
         prior, count = self.gan.prior, self.params.n_samples
