@@ -115,7 +115,7 @@ class RunParams(NotebookParams):
     log_every: int = knob(1, "updates averaged in a line of the history", ge=1)
     on_nan: Literal["stop", "rollback"] = knob(
         "stop",
-        "at a loss that is not finite: stop, or rollback to the last checkpoint at half the step size",
+        "at a NaN: stop, or rollback to the last checkpoint at half the step size",
         may="change",
     )
     checkpoint_minutes: float = knob(5.0, "time between checkpoints within an epoch", may="change", gt=0)

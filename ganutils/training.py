@@ -51,8 +51,8 @@ def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History
         except torch.OutOfMemoryError as error:
             reason = str(error).splitlines()[0]
             raise RunError(
-                f"{loop.hardware.device} has too little memory ({reason}). Lower batch_size or width, or close "
-                "other programs; the last checkpoint is kept."
+                f"{loop.hardware.device} has too little memory ({reason}). Lower batch_size or width, or "
+                "close other programs; the last checkpoint is kept."
             ) from None
     return run.history()
 
