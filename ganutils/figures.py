@@ -99,6 +99,7 @@ def labelled_rows(grid: Grid, names: Sequence[str], title: str = "", *, width: f
     with mpl.rc_context(STYLE):
         height = (width - 0.9) * picture.shape[0] / picture.shape[1] + 0.3
         figure = Figure(figsize=(width, height), layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.1)  # names are wider at the dots per inch of print
         axis = figure.subplots()
         axis.imshow(picture, interpolation="nearest")
         axis.set_title(title)
