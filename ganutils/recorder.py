@@ -24,7 +24,7 @@ class Recorder:
         self._pending: list[tuple[int, dict[str, Tensor]]] = []
         self._flushed = time.monotonic()
         self._rows: list[Row] = []  # of the running epoch
-        self.newest: Row = {}
+        self.recent: Row = {}  # means over the rows of the last flush
 
     def add(self, step: int, values: dict[str, Tensor]) -> None:
         """Take the detached scalars of a step (counted from 1)."""
@@ -64,14 +64,13 @@ class Recorder:
         self._rows += healthy
         if len(healthy) < len(rows):
             _stop_at(rows[len(healthy)])
-        self.newest = rows[-1]
+        self.recent = _means(rows)
 
     def epoch_means(self) -> Row:
         """Return the mean of each column over the epoch that ends, and begin a new one."""
-        names = dict.fromkeys(name for row in self._rows for name in row if name not in ("step", "epoch"))
-        columns = {name: [row[name] for row in self._rows if name in row] for name in names}
+        means = _means(self._rows)
         self._rows = []
-        return {name: sum(values) / len(values) for name, values in columns.items()}
+        return {name: mean for name, mean in means.items() if name not in ("step", "epoch")}
 
     def _row_number(self, step: int) -> tuple[int, int]:
         epoch, position = divmod(step - 1, self._steps_per_epoch)
@@ -79,10 +78,15 @@ class Recorder:
 
     def _row(self, group: list[tuple[int, dict[str, float]]]) -> Row:
         step = group[-1][0]
-        names = dict.fromkeys(name for _, values in group for name in values)
-        columns = {name: [values[name] for _, values in group if name in values] for name in names}
-        means = {name: float(f"{sum(column) / len(column):.7g}") for name, column in columns.items()}
+        means = {name: float(f"{mean:.7g}") for name, mean in _means([row for _, row in group]).items()}
         return {"step": step, "epoch": round(step / self._steps_per_epoch, 6), **means}
+
+
+def _means(rows: list[Row]) -> Row:
+    """Return the mean of each column over the rows that have it."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = {name: [row[name] for row in rows if name in row] for name in names}
+    return {name: sum(column) / len(column) for name, column in columns.items()}
 
 
 def _is_finite(row: Row) -> bool:

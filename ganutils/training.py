@@ -1,12 +1,13 @@
 """The training loop: one for all variants; it names none."""
 
 import time
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ganutils.augment import augment
-from ganutils.data import Batch, Dataset, to_float, to_uint8
+from ganutils.data import Batch, Dataset, to_float
 from ganutils.data.batches import epoch_order, flip_some
 from ganutils.environment import facts
 from ganutils.errors import DivergedError, RunError
@@ -17,11 +18,14 @@ from ganutils.params import RunParams, is_sampled
 from ganutils.progress import Progress
 from ganutils.recorder import Recorder
 from ganutils.runs import RunDir
-from ganutils.sampling import generate, recalibrate
+from ganutils.sampling import fixed_samples
 from ganutils.sheets import Grid
 from ganutils.state import TrainState
 from ganutils.stopping import StopSignal
 from ganutils.streams import stream
+
+if TYPE_CHECKING:
+    from ganutils.live import LiveFigure
 
 MOST_ROLLBACKS = 5  # after which the step size is 1/32 and something else is wrong
 
@@ -72,7 +76,13 @@ class _Loop:
 
     def train(self) -> None:
         state, epochs = self.state, self.params.epochs
-        self.progress = Progress(epochs * self.steps_per_epoch, state.step, epochs)
+        self.progress = Progress(
+            epochs * self.steps_per_epoch,
+            state.step,
+            epochs,
+            self.params.batch_size,
+            self._live,
+        )
         print(f"Training on {self.hardware}. Run folder: {self.run}")
         if self.params.on_nan == "rollback" and state.step == 0:
             self._save()
@@ -107,7 +117,7 @@ class _Loop:
                 continue
             if self.recorder.is_due():
                 self.recorder.flush()
-                self.progress.advance(state.step, self.recorder.newest)
+                self.progress.advance(state.step, self.recorder.recent)
             leaving = self.stop.is_requested()
             if leaving or time.monotonic() - saved > 60 * params.checkpoint_minutes:
                 state.epoch_seconds += time.monotonic() - clock
@@ -188,7 +198,7 @@ class _Loop:
         if is_sampled(epoch, self.params.sample_epochs) or epoch == self.params.epochs:
             self._sample(f"epoch-{epoch:05d}")
         self.run.append(epochs=[row])
-        self.progress.advance(state.step, self.recorder.newest)
+        self.progress.advance(state.step, self.recorder.recent)
         self.progress.epoch(epoch, self.recorder.epoch_means(), row["images_per_second"])
         state.epoch_seconds = 0.0
         self._save()
@@ -200,17 +210,20 @@ class _Loop:
             self.run.note_rollbacks(self.state.rollbacks)
 
     def _sample(self, *names: str) -> None:
-        prior, count = self.gan.prior, self.params.n_samples
-        z, labels = prior.grid(
-            count, generator=stream(self.params.seed, "evaluation"), device=self.hardware.device
-        )
-        if self.state.average is not None:
-            recalibrate(self.state.sampler, prior, stream(self.params.seed, "recalibration"))
-        images = to_uint8(generate(self.state.sampler, z, labels)).cpu()
+        grid = self._draw()
+        for name in (*names, "latest"):
+            self.run.save_grid(name, grid)
+
+    def _draw(self) -> Grid:
         done = self.state.step / self.steps_per_epoch
         title = f"epoch {done:.0f}" if done.is_integer() else f"epoch {done:.2f}"
-        for name in (*names, "latest"):
-            self.run.save_grid(name, Grid(images, prior.columns(count), title))
+        is_averaged = self.state.average is not None
+        return fixed_samples(self.state.sampler, self.gan.prior, self.params, title, is_averaged=is_averaged)
+
+    def _live(self) -> "LiveFigure":
+        from ganutils.live import LiveFigure  # matplotlib takes a second to load
+
+        return LiveFigure(self.run.history(), self._draw)
 
 
 def _descend(loss: Tensor, network: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Tensor:

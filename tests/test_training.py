@@ -91,9 +91,9 @@ def test_time_left_after_a_resume_counts_only_this_session(toy_params, toy_data,
     made = []
 
     class Spy(training.Progress):
-        def __init__(self, total, done, epochs):
+        def __init__(self, total, done, *others):
             made.append((total, done))
-            super().__init__(total, done, epochs)
+            super().__init__(total, done, *others)
 
     monkeypatch.setattr(training, "Progress", Spy)
     run_of(toy_params(run="parts", epochs=1), toy_data)
