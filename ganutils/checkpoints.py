@@ -1,7 +1,6 @@
-"""Checkpoints of a run: `last.pt`, and `previous.pt` for the case that the last one is damaged."""
+"""Checkpoints of a run: `last.pt`, `previous.pt` for the case that it is damaged, and the best scored one."""
 
 import os
-import pickle
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,11 @@ from typing import Any
 import torch
 
 from ganutils.errors import RunError
-from ganutils.files import replacing
+from ganutils.files import flush, replacing
 
 State = dict[str, Any]
+
+_DAMAGE = Exception  # torch raises nearly every type for a file that is damaged or something else
 
 
 class Checkpoints:
@@ -19,20 +20,35 @@ class Checkpoints:
 
     def __init__(self, folder: Path) -> None:
         self.last, self.previous = folder / "last.pt", folder / "previous.pt"
-        self._is_damaged = False  # the last one, found by `load`
+        self.best = folder / "best.pt"
+        self._is_good = True  # last.pt: it may become previous.pt
 
     def save(self, state: State) -> None:
         """Write a state to last.pt; what was there becomes previous.pt."""
         try:
             with replacing(self.last) as temporary:
                 torch.save(state, temporary)
-                if self.last.exists() and not self._is_damaged:
-                    copy(self.last, self.previous)
-            self._is_damaged = False
+                flush(temporary)  # before the last one gives up its name
+                if self.last.exists() and self._is_good:
+                    os.replace(self.last, self.previous)
+            self._is_good = True
         except (OSError, RuntimeError) as error:
             raise RunError(
                 f"{self.last} cannot be written ({_reason(error)}). The checkpoint before it is kept; make "
                 "room and start the same command again."
+            ) from None
+
+    def keep_best(self) -> None:
+        """Keep what last.pt holds now as best.pt."""
+        copy(self.last, self.best)
+
+    def load_best(self, device: torch.device | str = "cpu") -> State:
+        """Read best.pt as `load` reads last.pt; `RunError` if it is damaged or not there."""
+        try:
+            return _read(self.best, device)
+        except _DAMAGE as error:
+            raise RunError(
+                f"{self.best} cannot be read ({_reason(error)}). It is kept by runs with metric_every."
             ) from None
 
     def load(self, device: torch.device | str = "cpu") -> State | None:
@@ -46,10 +62,10 @@ class Checkpoints:
             if not path.exists():
                 continue
             try:
-                state = torch.load(path, map_location=device, weights_only=True)
-            except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+                state = _read(path, device)
+            except _DAMAGE as error:
                 damaged.append(f"{path} cannot be read ({_reason(error)}).")
-                self._is_damaged = True
+                self._is_good = False
                 continue
             if damaged:
                 print(f"WARNING: {damaged[0]} Going on from {path.name}, the checkpoint before it.")
@@ -57,6 +73,22 @@ class Checkpoints:
         if damaged:
             raise RunError(f"{damaged[0]} Delete it to train this run from the start.")
         return None
+
+    def load_previous(self, device: torch.device | str = "cpu") -> State | None:
+        """Read the checkpoint before the last one, to go on from there; None if it is not there or damaged."""
+        try:
+            state = _read(self.previous, device)
+        except _DAMAGE:
+            return None
+        self._is_good = False
+        return state
+
+
+def _read(path: Path, device: torch.device | str) -> State:
+    state = torch.load(path, map_location=device, weights_only=True)
+    if not isinstance(state, dict) or not isinstance(state.get("step"), int):
+        raise ValueError("it is no checkpoint")
+    return state
 
 
 def copy(source: Path, target: Path) -> None:

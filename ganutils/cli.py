@@ -39,6 +39,16 @@ def _parser() -> argparse.ArgumentParser:
     compare = commands.add_parser("compare", help="compare finished runs in a PDF report; trains nothing")
     compare.add_argument("runs", nargs="+", help="run folders, or quoted patterns of them")
     compare.set_defaults(command=_compare)
+    metrics = commands.add_parser("metrics", help="measure finished runs: FID, KID, precision, recall")
+    metrics.add_argument("runs", nargs="+", type=Path, help="run folders")
+    metrics.add_argument("--samples", type=int, default=0, help="generated images (default: by device)")
+    metrics.add_argument("--real", type=int, default=0, help="real images (default: by device)")
+    metrics.add_argument("--weights", default="", help="file of FID's Inception weights, if not installed")
+    metrics.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    metrics.add_argument("--best", action="store_true", help="the best scored checkpoint, not the last")
+    metrics.add_argument("--again", action="store_true", help="measure even if the numbers are there")
+    metrics.set_defaults(command=_metrics)
+
     for command in (report, compare):
         command.add_argument(
             "--name", help="file name of the report, without ending (default: the notebook's)"
@@ -120,6 +130,23 @@ def _from_root(name: str, root: Path) -> str:
     if not path.exists():
         return name
     return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+
+def _metrics(options: argparse.Namespace) -> None:
+    from ganutils.metrics.measure import measure
+    from ganutils.metrics.table import protocols, table
+    from ganutils.runs import RunDir
+
+    names = ("samples", "real", "weights", "device", "best", "again")
+    how = {name: getattr(options, name) for name in names}
+    for run in [RunDir(path.resolve()) for path in options.runs]:  # a wrong name is told at once
+        found = measure(run, **how)
+        rows, header = table(run, found)
+        widest = max(len(row[0]) for row in rows)
+        print(f"\n{run}")
+        for name, value, floor in [header, *rows]:
+            print(f"  {name:<{widest}}  {value:<18}  {floor}".rstrip())
+        print("\n".join(f"  {line}" for line in protocols(run, found)))
 
 
 def _write_report(options: argparse.Namespace, notebook: Path, values: dict[str, Any]) -> None:

@@ -120,7 +120,7 @@ def protocols(scales: dict[Scale, str]) -> Table:
     """Return a row a protocol: its letter and what it says."""
     lettered = {title.rpartition(" ")[2].strip("()"): protocol for (_, protocol), title in scales.items()}
     rows = [
-        (letter, p.reference, p.n_real, p.n_fake, p.network, p.resizer, p.precision)
+        (letter, p.reference_marked, p.n_real, p.n_fake, p.network_marked, p.resizer, p.precision)
         for letter, p in sorted(lettered.items())
     ]
     return rows, ("Protocol", "Reference", "Real", "Generated", "Network", "Resizer", "Precision")

@@ -34,3 +34,7 @@ class DivergedError(RunError):
 
 class ReportError(GanutilsError):
     """A notebook cannot be executed or exported."""
+
+
+class MetricError(GanutilsError):
+    """A metric cannot be measured; the message says why."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ganutils.data.batches import to_float
 from ganutils.errors import RunError
 from ganutils.prior import Prior
-from ganutils.training import generate
+from ganutils.sampling import generate
 
 
 def from_normal(scores: Tensor, kind: str, variance: float = 1.0) -> Tensor:

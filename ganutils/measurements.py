@@ -1,18 +1,25 @@
 """metrics.json of a run folder: numbers about quality, each with its epoch and its protocol.
 
 A list of objects, one a number: {"name": "FID", "value": 31.2, "epoch": 10, "protocol": {"reference":
-"CIFAR-10 train", "n_real": 50000, "n_fake": 10000, "network": "...", "resizer": "...", "precision":
-"fp32"}}. Only numbers of one scale, that is of the same name and protocol, share a ranking or an axis.
+"CIFAR-10, train split, all 10 classes, 32x32", "n_real": 50000, "n_fake": 10000, "network": "...",
+"resizer": "...", "precision": "fp32", "weights": "faa3...", "images": "0b5c..."}}. Where it is known, "error"
+is the standard error. "of" says what was measured, by default the generator; real images in its place give
+the floor. {"name": ..., "why": ...} says why a number is missing. Only numbers of one scale, that is of the
+same name and protocol, share a ranking or an axis.
 """
 
+import json
 from collections.abc import Iterable
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ganutils.errors import RunError
+from ganutils.files import write_atomic
 from ganutils.runs import RunDir
 
 _RISING = frozenset({"precision", "recall", "density", "coverage", "inception score"})
+_GENERATOR = "generator"
 
 
 class Protocol(BaseModel):
@@ -20,19 +27,37 @@ class Protocol(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    reference: str  # real images compared with, such as "CIFAR-10 train"
+    reference: str  # real images compared with: data set, split, classes, size
     n_real: int = Field(ge=1)
     n_fake: int = Field(ge=1)
     network: str  # what turns images into features
     resizer: str
     precision: str
+    weights: str = ""  # beginning of the SHA-256 of the network's weights, empty: not recorded
+    images: str = ""  # beginning of the fingerprint of the real images, empty: not recorded
+
+    @property
+    def reference_marked(self) -> str:
+        """The reference and what identifies its images."""
+        return f"{self.reference} (content {self.images})" if self.images else self.reference
+
+    @property
+    def network_marked(self) -> str:
+        """The network and what identifies its weights."""
+        return f"{self.network} (weights {self.weights})" if self.weights else self.network
+
+    def __str__(self) -> str:
+        return (
+            f"{self.n_fake:,} images against {self.n_real:,} real ones of {self.reference_marked}; "
+            f"{self.network_marked}, {self.resizer}, {self.precision}"
+        )
 
 
 Scale = tuple[str, Protocol]  # name of the metric and protocol
 
 
 class Measurement(BaseModel):
-    """One number about the generator after one epoch."""
+    """One number about the generator after one epoch, or about real images in its place."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
@@ -40,37 +65,105 @@ class Measurement(BaseModel):
     value: float
     epoch: int = Field(ge=1)
     protocol: Protocol
+    error: float | None = Field(None, ge=0)  # standard error of the value
+    of: str = _GENERATOR  # what was measured; other things than the generator give the floor
 
     @property
     def scale(self) -> Scale:
         """Name and protocol: what must agree before two numbers are compared."""
         return self.name, self.protocol
 
+    def __str__(self) -> str:
+        return f"{self.value:.4g}" + ("" if self.error is None else f" ± {self.error:.2g}")
+
+
+class Absence(BaseModel):
+    """Why a number is not there."""
+
+    name: str = Field(min_length=1)
+    why: str
+
 
 def read_measurements(run: RunDir) -> list[Measurement]:
-    """Return the content of the run's metrics.json by epoch; empty without the file: not measured.
+    """Return the generator's numbers in the run's metrics.json by epoch; empty without it: not measured.
 
     Raises `RunError` if the file is no such list or names an epoch that the run did not finish.
     """
-    path = run.path / "metrics.json"
-    if not path.exists():
-        return []
+    return [one for one in _numbers(run) if one.of == _GENERATOR]
+
+
+def read_floors(run: RunDir) -> list[Measurement]:
+    """Return what real images score in the generator's place; errors as of `read_measurements`."""
+    return [one for one in _numbers(run) if one.of != _GENERATOR]
+
+
+def read_absences(run: RunDir) -> list[Absence]:
+    """Return what was not measured, and why; errors as of `read_measurements`."""
+    return _checked(run, list[Absence], [row for row in _rows(run) if _is_absence(row)])
+
+
+def write_measurements(
+    run: RunDir, found: Iterable[Measurement], absent: Iterable[Absence] | None = None
+) -> None:
+    """Put numbers into the run's metrics.json; those of another epoch, protocol or subject stay there.
+
+    Absences take the place of all that were there, None leaves them; a file that cannot be read gives way.
+    Raises `RunError` if the file cannot be written.
+    """
     try:
-        found = TypeAdapter(list[Measurement]).validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise RunError(
-            f"{path}: {place}: {first['msg']}. Measure the run again, or delete the file."
-        ) from None
+        old, absences = _numbers(run), read_absences(run)
+    except RunError:
+        old, absences = [], []
+    absences = absences if absent is None else absent
+    merged = {(one.scale, one.epoch, one.of): one for one in [*old, *found]}
+    rows = [one.model_dump(exclude_defaults=True) for one in [*merged.values(), *absences]]
+    try:
+        write_atomic(run.path / "metrics.json", json.dumps(rows, indent=2).encode())
+    except OSError as error:
+        raise RunError(f"{run.path / 'metrics.json'}: cannot be written ({error.strerror}).") from None
+
+
+def drop_later(run: RunDir, epoch: int) -> None:
+    """Forget numbers of epochs after `epoch`, which will be trained again."""
+    rows = _rows(run)
+    kept = [row for row in rows if _is_absence(row) or row["epoch"] <= epoch]
+    if kept != rows:
+        write_atomic(run.path / "metrics.json", json.dumps(kept, indent=2).encode())
+
+
+def _numbers(run: RunDir) -> list[Measurement]:
+    found = _checked(run, list[Measurement], [row for row in _rows(run) if not _is_absence(row)])
     done = run.history().epoch
     late = next((one for one in found if one.epoch > done), None)
     if late is not None:
         raise RunError(
-            f"{path}: {late.name} of epoch {late.epoch}, but the run finished {done} epochs. "
-            "Measure the run again, or delete the file."
+            f"{run.path / 'metrics.json'}: {late.name} of epoch {late.epoch}, but the run finished {done} "
+            "epochs. Measure the run again, or delete the file."
         )
     return sorted(found, key=lambda one: one.epoch)
+
+
+def _rows(run: RunDir) -> list[Any]:
+    path = run.path / "metrics.json"
+    return _checked(run, list[Any], path.read_bytes()) if path.exists() else []
+
+
+def _is_absence(row: Any) -> bool:
+    return isinstance(row, dict) and "why" in row
+
+
+def _checked(run: RunDir, kind: Any, content: bytes | list[Any]) -> Any:
+    adapter = TypeAdapter(kind)
+    try:
+        is_file = isinstance(content, bytes)
+        return adapter.validate_json(content) if is_file else adapter.validate_python(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        path = run.path / "metrics.json"
+        raise RunError(
+            f"{path}: {place}: {first['msg']}. Measure the run again, or delete the file."
+        ) from None
 
 
 def is_rising(name: str) -> bool:

@@ -113,6 +113,11 @@ class RunParams(NotebookParams):
     sample_epochs: str = knob("1,5,10", 'epochs with a sample grid: "1,5,10" or "every 200"', may="change")
     n_samples: int = knob(64, "images in a sample grid", ge=1, le=4096)
     log_every: int = knob(1, "updates averaged in a line of the history", ge=1)
+    metric_every: int = knob(0, "epochs between two scores (KID) while training, 0: none", may="change", ge=0)
+    metric_samples: int = knob(1000, "generated and real images of such a score", may="change", ge=50)
+    metric_share: float = knob(
+        0.2, "largest share of the training time that scores may take", may="change", gt=0, le=1
+    )
     on_nan: Literal["stop", "rollback"] = knob(
         "stop",
         "at a NaN: stop, or rollback to the last checkpoint at half the step size",

@@ -10,14 +10,10 @@ from ganutils.sheets import Grid
 from ganutils.streams import stream
 
 
-def fixed_samples(
-    sampler: nn.Module, prior: Prior, params: RunParams, title: str, *, is_averaged: bool
-) -> Grid:
+def fixed_samples(sampler: nn.Module, prior: Prior, params: RunParams, title: str) -> Grid:
     """Return images at the latents that a run keeps for looking; training does not notice."""
     device = next(sampler.parameters()).device
     z, labels = prior.grid(params.n_samples, generator=stream(params.seed, "evaluation"), device=device)
-    if is_averaged:
-        recalibrate(sampler, prior, stream(params.seed, "recalibration"))
     return Grid(to_uint8(generate(sampler, z, labels)).cpu(), prior.columns(params.n_samples), title)
 
 

@@ -16,8 +16,8 @@ from ganutils.objective import Gan
 from ganutils.params import PriorKind
 from ganutils.prior import Prior, traverse
 from ganutils.progress import is_watched
+from ganutils.sampling import generate
 from ganutils.streams import stream
-from ganutils.training import generate
 
 SIDE = 320  # screen pixels of the image
 

@@ -1,7 +1,6 @@
 """The training loop: one for all variants; it names none."""
 
 import time
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -13,19 +12,16 @@ from ganutils.environment import facts
 from ganutils.errors import DivergedError, RunError
 from ganutils.hardware import choose
 from ganutils.history import History
+from ganutils.measurements import drop_later
 from ganutils.objective import Gan
+from ganutils.observer import Observer
 from ganutils.params import RunParams, is_sampled
 from ganutils.progress import Progress
 from ganutils.recorder import Recorder
 from ganutils.runs import RunDir
-from ganutils.sampling import fixed_samples
-from ganutils.sheets import Grid
 from ganutils.state import TrainState
 from ganutils.stopping import StopSignal
 from ganutils.streams import stream
-
-if TYPE_CHECKING:
-    from ganutils.live import LiveFigure
 
 MOST_ROLLBACKS = 5  # after which the step size is 1/32 and something else is wrong
 
@@ -48,7 +44,7 @@ def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History
         loop = _Loop(gan, dataset, params, run)
         if checkpoint is not None:
             loop.state.restore(checkpoint)
-        run.cut_history(loop.state.step)
+        loop.forget_later()
         run.note_environment(facts(loop.hardware))
         try:
             loop.train()
@@ -73,6 +69,7 @@ class _Loop:
         self.steps_per_epoch = len(dataset.images) // params.batch_size
         self.recorder = Recorder(run, params.log_every, self.steps_per_epoch)
         self.stop = StopSignal(params.max_minutes)
+        self.observer = Observer(self.state, gan, dataset, params, run)
 
     def train(self) -> None:
         state, epochs = self.state, self.params.epochs
@@ -81,7 +78,7 @@ class _Loop:
             state.step,
             epochs,
             self.params.batch_size,
-            self._live,
+            self.observer.live,
         )
         print(f"Training on {self.hardware}. Run folder: {self.run}")
         if self.params.on_nan == "rollback" and state.step == 0:
@@ -98,10 +95,20 @@ class _Loop:
         finally:
             self.progress.close()
         if state.step < epochs * self.steps_per_epoch:
-            self._sample()
+            self.observer.sample()
             done = state.step / self.steps_per_epoch
             print(f"Stopped {self.stop.reason} after {done:.2f} of {epochs} epochs. Everything is saved.")
             print("The same command goes on from here.")
+
+    def forget_later(self) -> None:
+        """Drop what was recorded after the state that training goes on from: it is recorded again."""
+        step = self.state.step
+        self.run.cut_history(step)
+        drop_later(self.run, step // self.steps_per_epoch)
+        if step and self.observer.best_epoch() * self.steps_per_epoch == step:
+            # The session before may have ended between the score and this, or left no whole last.pt.
+            self._save()
+            self.observer.keep_best()
 
     def _train_epoch(self, epoch: int) -> None:
         state, params = self.state, self.params
@@ -138,7 +145,7 @@ class _Loop:
         state.restore(self.run.checkpoints.load(self.hardware.device))
         state.rollbacks = rollbacks
         state.scale_learning_rate(1.0)
-        self.run.cut_history(state.step)
+        self.forget_later()
         self.recorder = Recorder(self.run, self.params.log_every, self.steps_per_epoch)
         self._save()
         done = state.step / self.steps_per_epoch
@@ -196,34 +203,26 @@ class _Loop:
             ),
         }
         if is_sampled(epoch, self.params.sample_epochs) or epoch == self.params.epochs:
-            self._sample(f"epoch-{epoch:05d}")
+            self.observer.sample(f"epoch-{epoch:05d}")
+        score = self.observer.score(epoch)
+        if score is not None:
+            row["score_seconds"] = score.seconds
+            self.progress.score = str(score)
         self.run.append(epochs=[row])
         self.progress.advance(state.step, self.recorder.recent)
         self.progress.epoch(epoch, self.recorder.epoch_means(), row["images_per_second"])
         state.epoch_seconds = 0.0
+        if score is not None:
+            self.observer.keep(score)
         self._save()
+        if score is not None and score.is_best:
+            self.observer.keep_best()
 
     def _save(self) -> None:
         self.recorder.flush()
         self.run.checkpoints.save(self.state.capture())
         if self.state.rollbacks:
             self.run.note_rollbacks(self.state.rollbacks)
-
-    def _sample(self, *names: str) -> None:
-        grid = self._draw()
-        for name in (*names, "latest"):
-            self.run.save_grid(name, grid)
-
-    def _draw(self) -> Grid:
-        done = self.state.step / self.steps_per_epoch
-        title = f"epoch {done:.0f}" if done.is_integer() else f"epoch {done:.2f}"
-        is_averaged = self.state.average is not None
-        return fixed_samples(self.state.sampler, self.gan.prior, self.params, title, is_averaged=is_averaged)
-
-    def _live(self) -> "LiveFigure":
-        from ganutils.live import LiveFigure  # matplotlib takes a second to load
-
-        return LiveFigure(self.run.history(), self._draw)
 
 
 def _descend(loss: Tensor, network: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Tensor:

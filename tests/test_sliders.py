@@ -8,7 +8,7 @@ from PIL import Image
 
 from ganutils import sliders
 from ganutils.data import to_uint8
-from ganutils.training import generate
+from ganutils.sampling import generate
 from ganutils.variants import acgan, dcgan
 
 

@@ -75,7 +75,7 @@ class Dataset:
         labels = new_label[self.labels]
         kept = (labels >= 0).nonzero().flatten()
         return replace(
-            self._at(kept), labels=labels[kept], classes=tuple(self.classes[index] for index in chosen)
+            self.at(kept), labels=labels[kept], classes=tuple(self.classes[index] for index in chosen)
         )
 
     def first(self, n: int) -> "Dataset":
@@ -98,7 +98,7 @@ class Dataset:
             members = self.labels == index
             rank[members] = torch.arange(int(members.sum()))
         order = torch.argsort(rank * len(self.classes) + self.labels)
-        return self._at(order[:n].sort().values)
+        return self.at(order[:n].sort().values)
 
     def resized(self, image_size: int) -> "Dataset":
         """Return the images at (image_size, image_size) pixels: antialiased bicubic, rounded to uint8."""
@@ -121,7 +121,8 @@ class Dataset:
             f"{_plural(len(self.classes), 'class', 'classes')} ({_shortened(shown)})"
         )
 
-    def _at(self, indices: Tensor) -> "Dataset":
+    def at(self, indices: Tensor) -> "Dataset":
+        """Return the images at some places (n,), in that order."""
         factors = self.factors and {name: values[indices] for name, values in self.factors.items()}
         return replace(self, images=self.images[indices], labels=self.labels[indices], factors=factors)
 

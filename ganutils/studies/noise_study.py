@@ -19,8 +19,9 @@ from ganutils.params import PriorKind, knob
 from ganutils.paths import project_root, resolve
 from ganutils.prior import interpolate, traverse
 from ganutils.runs import RunDir
+from ganutils.sampling import generate
 from ganutils.streams import stream
-from ganutils.training import generate, train
+from ganutils.training import train
 from ganutils.variants import dcgan
 
 

@@ -43,12 +43,13 @@ def build(params: RunParams, dataset: Dataset) -> Gan:
         return get(params.variant).build(params, len(dataset.classes))
 
 
-def load(run: RunDir, device: torch.device | str = "cpu") -> Gan:
+def load(run: RunDir, device: torch.device | str = "cpu", *, best: bool = False) -> Gan:
     """Rebuild a run's trained networks, in eval mode; the generator is its moving average if it has one.
 
-    Raises `RunError` if the run has no checkpoint yet.
+    They are those of the last checkpoint, or of the best scored one. Raises `RunError` if there is none.
     """
-    described, state = run.described, run.checkpoints.load(device)
+    checkpoints = run.checkpoints
+    described, state = run.described, checkpoints.load_best(device) if best else checkpoints.load(device)
     if state is None:
         raise RunError(f"run={str(run.path)!r}: has no checkpoint yet. Train it first.")
     variant = get(described["variant"])

@@ -1,0 +1,98 @@
+"""Scores of a run while it trains: KID on few samples, within a bounded share of the time."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from ganutils.data import Dataset
+from ganutils.errors import MetricError
+from ganutils.measurements import Measurement, read_measurements, write_measurements
+from ganutils.objective import Gan
+from ganutils.params import RunParams
+from ganutils.progress import clock
+from ganutils.runs import RunDir
+
+if TYPE_CHECKING:
+    from ganutils.metrics.quick import QuickScore
+
+
+@dataclass(frozen=True)
+class Score:
+    """The KID after an epoch, and what it cost."""
+
+    measurement: Measurement
+    seconds: float
+    is_best: bool  # of all epochs so far
+
+    def __str__(self) -> str:
+        return f"KID {self.measurement}"
+
+
+class Monitor:
+    """Scores the generator every `metric_every` epochs.
+
+    Scoring may take `metric_share` of the time that training took: an epoch whose score would cost more
+    goes without. Samples come from latents of their own, so that training does not notice.
+    """
+
+    def __init__(self, run: RunDir, dataset: Dataset, gan: Gan, params: RunParams) -> None:
+        self._run, self._dataset, self._gan, self._params = run, dataset, gan, params
+        self._quick: QuickScore | None = None  # loaded when the first score is due
+        self._is_off = not params.metric_every
+        history = run.history()
+        self._trained = sum(row["seconds"] for row in history.epochs)
+        self._spent = sum(row.get("score_seconds", 0.0) for row in history.epochs)
+        self._told = False
+
+    def score(self, epoch: int, ready: Callable[[], nn.Module], seconds: float) -> Score | None:
+        """Return the score after an epoch that took so many seconds; None if it is not due or too dear.
+
+        `ready` returns the generator that draws samples.
+        """
+        self._trained += seconds
+        if self._is_off or epoch % self._params.metric_every:
+            return None
+        from ganutils.metrics.quick import QuickScore
+
+        sampler = ready()
+        try:
+            self._quick = self._quick or QuickScore(self._dataset, self._params, sampler)
+        except MetricError as error:
+            print(f"No scores while training: {error}")
+            self._is_off = True
+            return None
+        if not self._can_pay(epoch):
+            return None
+        began = time.monotonic()
+        measurement = self._quick.measure(sampler, self._gan, epoch)
+        spent = time.monotonic() - began
+        self._spent += spent
+        before = [one.value for one in read_measurements(self._run) if one.scale == measurement.scale]
+        return Score(measurement, round(spent, 3), measurement.value < min(before, default=math.inf))
+
+    def keep(self, score: Score) -> None:
+        """Write a score into metrics.json, once its epoch is in the history."""
+        write_measurements(self._run, [score.measurement])
+
+    def best_epoch(self) -> int:
+        """Return the epoch with the best score; 0 if there is none."""
+        scores = [one for one in read_measurements(self._run) if self._is_score(one)]
+        return min(scores, key=lambda one: one.value).epoch if scores else 0
+
+    def _is_score(self, one: Measurement) -> bool:
+        return one.name == "KID" and one.protocol.n_fake == self._params.metric_samples
+
+    def _can_pay(self, epoch: int) -> bool:
+        cost, earned = self._quick.cost(), self._params.metric_share * self._trained - self._spent
+        if cost > earned and not self._told:
+            self._told = True
+            print(
+                f"Epoch {epoch} goes without a score, which would take {clock(cost)}: scoring may take "
+                f"{self._params.metric_share:.0%} of the training time (metric_share). Lower metric_samples, "
+                "or raise metric_every."
+            )
+        return cost <= earned

@@ -1,0 +1,67 @@
+"""What is drawn and scored from a generator between updates; training does not notice."""
+
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from ganutils.data import Dataset
+from ganutils.monitor import Monitor, Score
+from ganutils.objective import Gan
+from ganutils.params import RunParams
+from ganutils.runs import RunDir
+from ganutils.sampling import fixed_samples, recalibrate
+from ganutils.sheets import Grid
+from ganutils.state import TrainState
+from ganutils.streams import stream
+
+if TYPE_CHECKING:
+    from ganutils.live import LiveFigure
+
+
+class Observer:
+    """Looks at the generator of a running training."""
+
+    def __init__(self, state: TrainState, gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> None:
+        self._state, self._gan, self._params, self._run = state, gan, params, run
+        self._steps_per_epoch = len(dataset) // params.batch_size
+        self._monitor = Monitor(run, dataset, gan, params)
+
+    def draw(self) -> Grid:
+        """Return images at the latents that are kept for looking."""
+        done = self._state.step / self._steps_per_epoch
+        title = f"epoch {done:.0f}" if done.is_integer() else f"epoch {done:.2f}"
+        return fixed_samples(self._sampler(), self._gan.prior, self._params, title)
+
+    def sample(self, *names: str) -> None:
+        """Write the images as the latest ones and under further names."""
+        grid = self.draw()
+        for name in (*names, "latest"):
+            self._run.save_grid(name, grid)
+
+    def live(self) -> "LiveFigure":
+        """Return the picture for an open notebook."""
+        from ganutils.live import LiveFigure  # matplotlib takes a second to load
+
+        return LiveFigure(self._run.history(), self.draw)
+
+    def score(self, epoch: int) -> Score | None:
+        """Return the score after an epoch, if it gets one."""
+        return self._monitor.score(epoch, self._sampler, self._state.epoch_seconds)
+
+    def keep(self, score: Score) -> None:
+        """Write a score into the run folder, once its epoch is in the history."""
+        self._monitor.keep(score)
+
+    def best_epoch(self) -> int:
+        """Return the epoch with the best score; 0 if there is none."""
+        return self._monitor.best_epoch()
+
+    def keep_best(self) -> None:
+        """Keep the checkpoint that was just written as the best one, with its images."""
+        self._run.checkpoints.keep_best()
+        self._run.save_grid("best", self.draw())
+
+    def _sampler(self) -> nn.Module:
+        if self._state.average is not None:
+            recalibrate(self._state.sampler, self._gan.prior, stream(self._params.seed, "recalibration"))
+        return self._state.sampler
