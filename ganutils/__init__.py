@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ganutils import figures, variants
     from ganutils.data import Batch, Dataset, load_dataset, to_float, to_uint8
+    from ganutils.diagnosis import show_diagnosis
     from ganutils.history import History
     from ganutils.notebook import read_parameters, show, show_data, show_environment, show_table
+    from ganutils.quality import nearest_images, show_metrics
     from ganutils.runs import RunDir
     from ganutils.sampling import generate
     from ganutils.streams import stream
@@ -29,10 +31,13 @@ __all__ = [
     "generate",
     "layer_table",
     "load_dataset",
+    "nearest_images",
     "read_parameters",
     "show",
     "show_data",
+    "show_diagnosis",
     "show_environment",
+    "show_metrics",
     "show_table",
     "stream",
     "to_float",
@@ -43,8 +48,10 @@ __all__ = [
 
 _HOMES = {
     "data": ("Batch", "Dataset", "load_dataset", "to_float", "to_uint8"),
+    "diagnosis": ("show_diagnosis",),
     "history": ("History",),
     "notebook": ("read_parameters", "show", "show_data", "show_environment", "show_table"),
+    "quality": ("nearest_images", "show_metrics"),
     "runs": ("RunDir",),
     "sampling": ("generate",),
     "streams": ("stream",),

@@ -75,7 +75,7 @@ class Checkpoints:
         return None
 
     def load_previous(self, device: torch.device | str = "cpu") -> State | None:
-        """Read the checkpoint before the last one, to go on from there; None if it is not there or damaged."""
+        """Read the checkpoint before the last one, to go on from there; None if there is no whole one."""
         try:
             state = _read(self.previous, device)
         except _DAMAGE:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ganutils.errors import GanutilsError
+from ganutils.errors import GanutilsError, ReportError
 from ganutils.presets import read_preset
 
 
@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.command(options)
     except GanutilsError as error:
         print(f"ganutils: {type(error).__name__}: {error}", file=sys.stderr)
-        return 1
+        return 130 if getattr(error, "was_interrupted", False) else 1
     except KeyboardInterrupt:
         print("ganutils: interrupted", file=sys.stderr)
         return 130
@@ -57,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--show-code", action="store_true", help="show the notebook's code in the report"
         )
+        command.add_argument(
+            "--timeout", type=_seconds, help="seconds that a cell may take (default: no limit)"
+        )
 
     for command in (run, report, compare):
         command.add_argument(
@@ -68,6 +71,13 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("notebook", help="its name, such as dcgan")
     listing.set_defaults(command=_params)
     return parser
+
+
+def _seconds(text: str) -> int:
+    seconds = int(text)
+    if seconds < 1:
+        raise ValueError
+    return seconds
 
 
 def read_values(presets: Sequence[Path], pairs: Sequence[Sequence[str]]) -> dict[str, Any]:
@@ -158,7 +168,10 @@ def _write_report(options: argparse.Namespace, notebook: Path, values: dict[str,
         output_dir=options.output,
         name=options.name,
         show_code=options.show_code,
+        cell_timeout=options.timeout,
     )
+    if files.problem:
+        raise ReportError(f"the PDF could not be made.\n{files}")
     print(files)
 
 

@@ -2,23 +2,16 @@
 
 import json
 import math
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from ganutils.files import flush
-
-Row = dict[str, float | int]
-
-
-def read_rows(path: Path) -> list[Row]:
-    """Read JSON lines; a last line torn by a crash is left out."""
-    if not path.exists():
-        return []
-    lines = path.read_text().split("\n")
-    return [json.loads(line) for line in lines[:-1] if line]
+from ganutils.files import flush, write_atomic
+from ganutils.rows import Row, Rows
 
 
 def append_rows(path: Path, rows: Iterable[Row]) -> None:
@@ -27,6 +20,18 @@ def append_rows(path: Path, rows: Iterable[Row]) -> None:
     if text:
         with path.open("a") as file:
             file.write(text)
+        flush(path)
+
+
+def cut_rows(path: Path, step: int) -> None:
+    """Drop the rows after `step`, and what a crash left behind the last whole one; make a missing file."""
+    if not path.exists():
+        write_atomic(path, b"")
+    kept = int(np.searchsorted(Rows.read(path).column("step"), step, side="right"))
+    with path.open("rb") as file:
+        size = sum(len(line) for line in islice(file, kept))
+    if size < path.stat().st_size:
+        os.truncate(path, size)
         flush(path)
 
 
@@ -39,19 +44,23 @@ class History:
     `g_step` (generator updates so far), `seconds` (of training alone) and `images_per_second`.
     """
 
-    updates: list[Row]
-    epochs: list[Row]
+    updates: Rows
+    epochs: Rows
+
+    def __post_init__(self) -> None:
+        for name in ("updates", "epochs"):  # plain lists of rows are welcome
+            if not isinstance(getattr(self, name), Rows):
+                object.__setattr__(self, name, Rows(getattr(self, name)))
 
     def column(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Return epochs (as fractions) and values of one column, where it was recorded."""
-        pairs = [(row["epoch"], row[name]) for row in self.updates if name in row]
-        x, y = zip(*pairs, strict=True) if pairs else ((), ())
-        return np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+        x, y = self.updates.column("epoch").astype(float), self.updates.column(name).astype(float)
+        there = ~np.isnan(y)
+        return x[there], y[there]
 
     def names(self) -> list[str]:
         """Return the columns of the update rows, in order of first appearance."""
-        seen = dict.fromkeys(name for row in self.updates for name in row)
-        return [name for name in seen if name not in ("step", "epoch")]
+        return [name for name in self.updates.names() if name not in ("step", "epoch")]
 
     def epoch_mean(self, name: str, epoch: int) -> float:
         """Return the mean of a column over one epoch (from 1), NaN where nothing was recorded."""

@@ -118,6 +118,9 @@ class RunParams(NotebookParams):
     metric_share: float = knob(
         0.2, "largest share of the training time that scores may take", may="change", gt=0, le=1
     )
+    measure_samples: int = knob(
+        1000, "generated, and as many real, images for the report's metrics, 0: none", may="change", ge=0
+    )
     on_nan: Literal["stop", "rollback"] = knob(
         "stop",
         "at a NaN: stop, or rollback to the last checkpoint at half the step size",

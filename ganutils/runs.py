@@ -11,24 +11,27 @@ checkpoints/       last.pt and the one before it: networks, optimisers, random s
 
 import json
 import math
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 
 from ganutils.checkpoints import Checkpoints
 from ganutils.data import Dataset
 from ganutils.errors import RunError
-from ganutils.files import write_atomic
-from ganutils.history import History, Row, append_rows, read_rows
+from ganutils.files import make_folder, write_atomic
+from ganutils.history import History, append_rows, cut_rows
 from ganutils.identity import describe, differences, name_of
+from ganutils.locking import LOCK, locked
 from ganutils.params import RunParams
 from ganutils.paths import project_root, resolve
+from ganutils.rows import Row, Rows
 from ganutils.sheets import Grid, decode, encode
 from ganutils.streams import stream
+
+_MOMENT = 2.0  # seconds to wait while another process prepares the folder
 
 
 class RunDir:
@@ -60,22 +63,36 @@ class RunDir:
         """
         described = describe(params, dataset)
         path = resolve(params.run) if params.run else project_root() / "runs" / name_of(described)
-        known = (path / "params.json").is_file()
-        if known:
+        if (path / "params.json").is_file():
             cls(path)._guard(described)
         try:
-            if path.is_file() or (path.is_dir() and not known and any(path.iterdir())):
+            if path.is_file() or (path.is_dir() and not _is_own(path)):
                 raise RunError(f"run={str(path)!r}: is there but is not a run folder. Choose a new name.")
-            for folder in (path / "samples", path / "checkpoints"):
-                folder.mkdir(parents=True, exist_ok=True)
-            write_atomic(path / "params.json", json.dumps(described, indent=2).encode())
-            run = cls(path)
-            if not (path / "samples" / "real.png").exists():
-                run._keep_real_images(dataset, params)
+            make_folder(path)
+            if not cls._is_ready(path, described):
+                with locked(path, str(path), _MOMENT):
+                    return cls._make(path, described, dataset, params)
         except OSError as error:
             raise RunError(
                 f"run={str(path)!r}: cannot be written ({error.strerror}). Choose a folder of your own."
             ) from None
+        return cls(path)
+
+    @classmethod
+    def _is_ready(cls, path: Path, described: dict[str, Any]) -> bool:
+        complete = (path / "params.json").is_file() and (path / "checkpoints").is_dir()
+        return complete and cls(path).described == _as_read(described) and cls(path).has_grid("real")
+
+    @classmethod
+    def _make(cls, path: Path, described: dict[str, Any], dataset: Dataset, params: RunParams) -> "RunDir":
+        if (path / "params.json").is_file():
+            cls(path)._guard(described)  # another process may have been faster
+        for folder in (path / "samples", path / "checkpoints"):
+            make_folder(folder)
+        write_atomic(path / "params.json", json.dumps(described, indent=2).encode())
+        run = cls(path)
+        if not run.has_grid("real"):
+            run._keep_real_images(dataset, params)
         return run
 
     def __str__(self) -> str:
@@ -96,24 +113,13 @@ class RunDir:
                 + "\nChoose a new run folder, or the same parameters."
             )
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Keep other processes from training in this folder; `RunError` if one already does."""
-        lock = FileLock(self.path / ".lock", timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise RunError(
-                f"run={str(self)!r}: another process is training in this folder. Wait, or choose another."
-            ) from None
-        try:
-            yield
-        finally:
-            lock.release()
+        return locked(self.path, str(self))
 
     def history(self) -> History:
         """Read what was recorded."""
-        return History(read_rows(self.path / "history.jsonl"), read_rows(self.path / "epochs.jsonl"))
+        return History(Rows.read(self.path / "history.jsonl"), Rows.read(self.path / "epochs.jsonl"))
 
     def append(self, updates: Iterable[Row] = (), epochs: Iterable[Row] = ()) -> None:
         """Append rows to the history; `RunError` if the disk does not take them."""
@@ -129,8 +135,7 @@ class RunDir:
     def cut_history(self, step: int) -> None:
         """Drop all rows after `step`: what was recorded after the checkpoint is recorded again."""
         for file in ("history.jsonl", "epochs.jsonl"):
-            rows = [row for row in read_rows(self.path / file) if row["step"] <= step]
-            write_atomic(self.path / file, "".join(json.dumps(row) + "\n" for row in rows).encode())
+            cut_rows(self.path / file, step)
 
     def _keep_real_images(self, dataset: Dataset, params: RunParams) -> None:
         order = torch.randperm(len(dataset), generator=stream(params.seed, "real"))[: params.n_samples]
@@ -139,6 +144,14 @@ class RunDir:
     def save_grid(self, name: str, grid: Grid) -> None:
         """Write a grid as samples/NAME.png."""
         write_atomic(self.path / "samples" / f"{name}.png", encode(grid))
+
+    def has_grid(self, name: str) -> bool:
+        """Say whether samples/NAME.png is there and whole."""
+        try:
+            self.load_grid(name)
+        except Exception:  # Pillow's readers raise nearly every type on damaged files
+            return False
+        return True
 
     def load_grid(self, name: str) -> Grid:
         """Read samples/NAME.png."""
@@ -176,8 +189,7 @@ class RunDir:
 
     def rollbacks(self) -> list[str]:
         """Return what was not finite, once for each return to a checkpoint."""
-        path = self.path / "rollbacks.json"
-        return json.loads(path.read_text()) if path.exists() else []
+        return _read_list(self.path / "rollbacks.json")
 
     def note_environment(self, facts: dict[str, str]) -> None:
         """Add one session's facts to environment.json, unless the last session was on the same machine."""
@@ -188,5 +200,27 @@ class RunDir:
 
     def environment(self) -> list[dict[str, str]]:
         """Return the facts of each session that trained here."""
-        path = self.path / "environment.json"
-        return json.loads(path.read_text()) if path.exists() else []
+        return _read_list(self.path / "environment.json")
+
+
+def _is_own(path: Path) -> bool:
+    """Say whether a folder is a run, or the beginning of one that a crash left behind."""
+    begun = {LOCK, ".params.json.tmp", "samples", "checkpoints"}
+    names = {entry.name for entry in path.iterdir()}
+    return "params.json" in names or (names <= begun and not any(path.glob("*/*")))
+
+
+def _as_read(described: dict[str, Any]) -> dict[str, Any]:
+    return json.loads(json.dumps(described))
+
+
+def _read_list(path: Path) -> list[Any]:
+    """Return a list in a JSON file, which is empty if the file is missing or, loudly, if it is damaged."""
+    try:
+        found = json.loads(path.read_bytes()) if path.exists() else []
+        if isinstance(found, list):
+            return found
+    except ValueError:
+        pass
+    print(f"WARNING: {path} is damaged and left out.")
+    return []

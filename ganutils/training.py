@@ -18,6 +18,7 @@ from ganutils.observer import Observer
 from ganutils.params import RunParams, is_sampled
 from ganutils.progress import Progress
 from ganutils.recorder import Recorder
+from ganutils.resuming import state_to_resume
 from ganutils.runs import RunDir
 from ganutils.state import TrainState
 from ganutils.stopping import StopSignal
@@ -34,20 +35,25 @@ def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History
     cannot do the precision, `RunError` when a loss is not finite (see `on_nan`), when memory does not
     suffice, or when another process trains here.
     """
-    history = run.history()
-    checkpoint = run.checkpoints.load()
-    if checkpoint is not None and history.epoch >= params.epochs:
-        print(f"{run.name} is finished: {history.epoch} epochs read, nothing trained.")
-        return history
+    steps_per_epoch = len(dataset) // params.batch_size
+    checkpoint = state_to_resume(run, params, steps_per_epoch)
+    if checkpoint is not None and checkpoint["step"] >= params.epochs * steps_per_epoch:
+        print(f"{run.name} is finished: {params.epochs} epochs read, nothing trained.")
+        return run.history()
     with run.locked(), torch.random.fork_rng():
         torch.manual_seed(params.seed)
         loop = _Loop(gan, dataset, params, run)
         if checkpoint is not None:
             loop.state.restore(checkpoint)
-        loop.forget_later()
-        run.note_environment(facts(loop.hardware))
         try:
+            loop.forget_later()
+            run.note_environment(facts(loop.hardware))
             loop.train()
+        except OSError as error:
+            raise RunError(
+                f"{run.path} cannot be written ({error.strerror}). The last checkpoint is kept; make room "
+                "and start the same command again."
+            ) from None
         except torch.OutOfMemoryError as error:
             reason = str(error).splitlines()[0]
             raise RunError(
@@ -81,7 +87,7 @@ class _Loop:
             self.observer.live,
         )
         print(f"Training on {self.hardware}. Run folder: {self.run}")
-        if self.params.on_nan == "rollback" and state.step == 0:
+        if state.step == 0:  # a cell that is interrupted and run again begins with these weights
             self._save()
         try:
             with self.stop:

@@ -4,8 +4,10 @@ import pytest
 import torch
 
 from ganutils import latent_figures, variants
+from ganutils.data import Dataset
 from ganutils.errors import ParameterError, RunError
 from ganutils.latents import ranking
+from ganutils.metrics.references import Reference
 from ganutils.runs import RunDir
 from ganutils.studies import noise_study
 from ganutils.training import train
@@ -57,6 +59,31 @@ def test_runs_of_every_kind_of_generator_are_studied(finished, variant):
     assert [row[0] for row in rows][1] == "normal"
     assert rows[1][-2] == "0.0"
     assert [row[-1] for row in rows][1:] == ["not measured"] * 7
+
+
+def test_fid_and_kid_of_each_row_are_those_of_its_first_images(finished, monkeypatch):
+    """A network that returns the mean colour, so that numbers are known without it."""
+
+    class Colours:
+        digest = "colours"
+
+        def __init__(self, device):
+            pass
+
+        def features(self, images, advance=None):
+            return torch.nn.functional.pad(images.float().mean((2, 3)) * 1000, (0, 2045))
+
+    monkeypatch.setattr("ganutils.metrics.inception.Inception", Colours)
+    study = open_study(run=finished(dcgan), measure_samples=40)
+    drawn = study.images(*study.latents("priors", 50))[:40].contiguous()
+    real = Reference(Dataset(drawn, torch.zeros(40).long(), ("a",), "toy", "train", "made here"), "")
+    monkeypatch.setattr("ganutils.metrics.references.training_images", lambda run: real)
+    rows = noise_study.statistics(study)
+    assert rows[0][-1] == ""
+    value, kid = rows[1][-1].split(", ")
+    assert float(value) == pytest.approx(0.0, abs=0.1)  # the trained prior against its own images
+    assert float(kid.split(" ± ")[0]) <= 0
+    assert float(rows[-1][-1].split(",")[0]) > 1
 
 
 def test_the_middle_of_a_row_is_the_unchanged_image(finished):

@@ -28,7 +28,7 @@ TOY = {
     "n_samples": 9,
     "width": 4,
 }
-TOY |= {"base_latents": 2, "study_samples": 50}
+TOY |= {"base_latents": 2, "study_samples": 50, "measure_samples": 0}
 
 
 def toy_values(notebook, folder):

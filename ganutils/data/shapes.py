@@ -85,6 +85,13 @@ def _srgb(lightness: Tensor, chroma: Tensor, hue: Tensor) -> Tensor:
     return torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
+def oklab(srgb: Tensor) -> Tensor:
+    """Return OKLab (..., 3), lightness 0 to 1 and two axes of colour, of sRGB (..., 3) in [0, 1]."""
+    linear = torch.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055).clamp(min=0) ** 2.4)
+    lms = linear @ torch.linalg.inv(linear.new_tensor(_LMS_TO_RGB)).T
+    return lms.clamp(min=0) ** (1 / 3) @ torch.linalg.inv(linear.new_tensor(_LAB_TO_LMS)).T
+
+
 _LAB_TO_LMS = (
     (1, 0.3963377774, 0.2158037573),
     (1, -0.1055613458, -0.0638541728),

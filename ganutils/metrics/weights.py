@@ -9,7 +9,6 @@ from another network must not be called FID.
 import hashlib
 import importlib.util
 import os
-import pickle
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,7 +97,7 @@ def read(path: str = "") -> Weights:
     if sha256 == _PACKAGED_SHA256:
         layers = list(_packaged(file))
     elif sha256.startswith(_STANDARD_SHA256):
-        state = _standard_state(file)
+        state = torch.load(file, map_location="cpu", weights_only=True)
         layers, classifier = list(_standard(state)), state["fc.weight"]
     else:
         raise MetricError(
@@ -119,13 +118,6 @@ def _packaged(file: Path) -> Iterator[Layer]:
             parts = [opened.read(f"out_jit_module/data/{4 * index + part}") for part in range(4)]
             weight, *rest = (torch.frombuffer(bytearray(part), dtype=torch.float32) for part in parts)
             yield Layer(weight.view_as(conv.weight), *rest)
-
-
-def _standard_state(file: Path) -> dict[str, Tensor]:
-    try:
-        return torch.load(file, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise MetricError(f"{file.name}: cannot be read ({str(error).splitlines()[0]}).") from None
 
 
 def _standard(state: dict[str, Tensor]) -> Iterator[Layer]:

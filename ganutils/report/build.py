@@ -9,7 +9,7 @@ from typing import Any
 
 from ganutils.errors import ReportError
 from ganutils.paths import project_root
-from ganutils.report.execute import execute, read
+from ganutils.report.execute import StoppedError, execute, read
 from ganutils.report.notebook import run_folder
 
 
@@ -69,8 +69,8 @@ def report(
 
     The executed notebook and the PDF are `<output_dir>/<name>.ipynb` and `.pdf`; by default the folder is
     `reports/` of the project and the name is the notebook's. `pdf` puts the PDF elsewhere. A notebook that
-    fails is left as `<name>.partial.ipynb`. Raises
-    ParameterError and ReportError as `execute` and `export` do.
+    fails or is interrupted is left as `<name>.partial.ipynb` with a report of what there was, and replaces
+    nothing. Raises ParameterError and ReportError as `execute` and `export` do.
     """
     source = Path(notebook)
     folder = Path(output_dir) if output_dir else project_root() / "reports"
@@ -78,8 +78,15 @@ def report(
     if executed.resolve() == source.resolve():
         raise ReportError(f"{source} would overwrite itself: choose another name or folder for the report.")
     partial = executed.with_suffix(".partial.ipynb")  # a failing run does not replace a good report
-    execute(source, partial, parameters, cell_timeout=cell_timeout, progress=progress)
+    try:
+        execute(source, partial, parameters, cell_timeout=cell_timeout, progress=progress)
+    except StoppedError as error:
+        shown = export(partial, show_code=show_code)
+        error.args = (f"{error}\nA report of what there was: {shown.pdf or shown.html}",)
+        raise
     os.replace(partial, executed)
+    for ending in (".partial.pdf", ".partial.html"):
+        executed.with_suffix(ending).unlink(missing_ok=True)
     return export(executed, pdf, show_code=show_code)
 
 

@@ -2,19 +2,27 @@
 
 import difflib
 import logging
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ganutils.errors import ParameterError, ReportError
+from ganutils.report.kernel import running
 from ganutils.report.notebook import parse_cell, tagged
 from ganutils.report.streams import plain_lines, without_ansi
 
 _TRACEBACK_LINES = 8
 _BEFORE_TRAINING = ("ParameterError", "DataError")  # told before anything worth keeping was computed
+
+
+class StoppedError(ReportError):
+    """A notebook did not run to its end; `notebook` is what there is of it."""
+
+    def __init__(self, message: str, notebook: Path, *, was_interrupted: bool = False) -> None:
+        super().__init__(message)
+        self.notebook, self.was_interrupted = notebook, was_interrupted
 
 
 def execute(
@@ -29,12 +37,14 @@ def execute(
     """Run `notebook` with `parameters` and write it, with its outputs, to `output`; returns that path.
 
     `cell_timeout` is in seconds for each cell; None waits for ever. `progress` is called with each plain
-    line that the notebook prints. The kernel works in the current folder, as with plain papermill.
+    line that the notebook prints. The kernel works in the current folder, as with plain papermill. Ctrl-C
+    is the notebook's stop button: a training saves, and the cells after it still run; a second one stops
+    at once.
 
     Raises ParameterError for a name that the cell tagged `parameters` does not have, before anything
-    runs, and ReportError if the notebook cannot be read, a cell fails or takes too long, or the kernel
-    dies; the notebook as far as it came is then at `output`, and also after Ctrl-C (KeyboardInterrupt).
-    Nothing is left there if the kit refused a parameter or the data.
+    runs; ReportError if the notebook cannot be read, or if the kit refused a parameter or the data, which
+    leaves nothing; and StoppedError if a cell fails or takes too long, the kernel dies or the run is
+    interrupted: the notebook as far as it came is then at `output`.
     """
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -45,7 +55,7 @@ def execute(
     target.parent.mkdir(parents=True, exist_ok=True)
     echo = _Echo(progress)
     try:
-        with _kernel_settings() as settings:
+        with _quiet_log(), running(kernel_name) as kernel:
             papermill.execute_notebook(
                 str(source),
                 str(target),
@@ -54,24 +64,26 @@ def execute(
                 progress_bar=False,
                 execution_timeout=cell_timeout,
                 stdout_file=echo,
-                **settings,
+                km=kernel.manager,
             )
+            if kernel.interrupted_at is not None:
+                cell = _cell_at(target, kernel.interrupted_at)
+                raise StoppedError(_stopped("it was interrupted", cell, target), target, was_interrupted=True)
     except PapermillExecutionError as error:
         if error.ename in _BEFORE_TRAINING:
             target.unlink(missing_ok=True)
             raise ReportError(error.evalue) from None
-        raise ReportError(_failed_cell(error, target)) from error
+        if error.ename == "KeyboardInterrupt":
+            raise _interrupted(target) from None
+        raise StoppedError(_failed_cell(error, target), target) from error
     except CellTimeoutError as error:
-        limit = (
-            f"a cell took longer than the limit of {cell_timeout} s; raise cell_timeout or shorten the run"
-        )
-        raise ReportError(_stopped(limit, target)) from error
+        limit = f"a cell took longer than the limit of {cell_timeout} s; raise the limit or shorten the run"
+        raise StoppedError(_stopped(limit, _last_begun(target), target), target) from error
     except DeadKernelError as error:
         cause = "the kernel died, most often because the memory was used up; try a smaller batch_size"
-        raise ReportError(_stopped(cause, target)) from error
+        raise StoppedError(_stopped(cause, _last_begun(target), target), target) from error
     except KeyboardInterrupt:
-        echo.line(f"Interrupted. The notebook as far as it came: {target}")
-        raise
+        raise _interrupted(target) from None
     except (OSError, RuntimeError, LookupError, ValueError) as error:
         raise ReportError(f"{source} cannot be run: {type(error).__name__}: {error}") from error
     finally:
@@ -111,18 +123,13 @@ def check_names(notebook: Any, parameters: Mapping[str, Any], path: Path) -> Non
 
 
 @contextmanager
-def _kernel_settings() -> Iterator[dict[str, Any]]:
-    """Talk to the kernel through files where the system can, and keep papermill's log to real errors."""
-    from traitlets.config import Config
-
+def _quiet_log() -> Iterator[None]:
+    """Keep papermill's log to real errors: its own check of names misses valid ones and warns about them."""
     logger = logging.getLogger("papermill")
     level = logger.level
-    # Its own check of names misses valid ones and would warn about them; ours has already run.
     logger.setLevel(logging.ERROR)
     try:
-        with tempfile.TemporaryDirectory(prefix="ganutils-kernel-") as folder:
-            manager = {"transport": "ipc", "connection_file": str(Path(folder) / "kernel.json")}
-            yield {"config": Config(KernelManager=manager if os.name == "posix" else {})}
+        yield
     finally:
         logger.setLevel(level)
 
@@ -165,13 +172,34 @@ def _failed_cell(error: Any, target: Path) -> str:
     )
 
 
-def _stopped(cause: str, target: Path) -> str:
-    where = ""
-    if target.exists():
-        for cell in read(target).cells:
-            if cell.cell_type == "code" and cell.metadata.get("papermill", {}).get("start_time"):
-                where = f"\nIt happened in the cell that begins: {_first_line(cell.source)}"
+def _interrupted(target: Path) -> StoppedError:
+    text = _stopped("it was interrupted", _last_begun(target), target)
+    return StoppedError(text, target, was_interrupted=True)
+
+
+def _stopped(cause: str, cell: Any | None, target: Path) -> str:
+    where = f"\nIt happened in the cell that begins: {_first_line(cell.source)}" if cell else ""
     return f"The notebook stopped: {cause}.{where}\nThe notebook as far as it came: {target}"
+
+
+def _last_begun(target: Path) -> Any | None:
+    return next((cell for cell, _, _ in reversed(_times(target))), None)
+
+
+def _cell_at(target: Path, moment: datetime) -> Any | None:
+    """Return the cell that ran at a moment."""
+    return next((cell for cell, _, end in _times(target) if end and end >= moment), None)
+
+
+def _times(target: Path) -> list[tuple[Any, datetime, datetime | None]]:
+    """Return the code cells that began to run, when, and when they ended."""
+    cells = read(target).cells if target.exists() else []
+    found = []
+    for cell in (cell for cell in cells if cell.cell_type == "code"):
+        start, end = (cell.metadata.get("papermill", {}).get(name) for name in ("start_time", "end_time"))
+        if start:
+            found.append((cell, datetime.fromisoformat(start), datetime.fromisoformat(end) if end else None))
+    return found
 
 
 def _first_line(source: str) -> str:

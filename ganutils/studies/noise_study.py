@@ -14,6 +14,7 @@ from ganutils.data import load_dataset, to_uint8
 from ganutils.errors import RunError
 from ganutils.hardware import choose
 from ganutils.latents import contrast, diversity, effects, from_normal, pixel_statistics, standard_error
+from ganutils.metrics.judge import judge
 from ganutils.objective import Gan
 from ganutils.params import PriorKind, knob
 from ganutils.paths import project_root, resolve
@@ -41,9 +42,22 @@ class Params(dcgan.Params):
         1000, "images a prior for statistics, latents for components", may="change", ge=50, le=5000
     )
 
+    measure_samples: int = knob(
+        0, "images a prior, and as many real ones, for FID and KID, 0: none", may="change", ge=0
+    )
+
+    def model_post_init(self, context: object, /) -> None:
+        """Check what two parameters forbid together."""
+        super().model_post_init(context)
+        self.require(
+            self.measure_samples <= self.study_samples, "measure_samples", "must not be above study_samples"
+        )
+
     def trained_params(self) -> dcgan.Params:
         """Return the parameters of the DCGAN that is trained where no run is named."""
-        return dcgan.Params(**{name: getattr(self, name) for name in dcgan.Params.model_fields})
+        return dcgan.Params(
+            **{name: getattr(self, name) for name in dcgan.Params.model_fields if name != "measure_samples"}
+        )
 
 
 @dataclass(frozen=True)
@@ -138,7 +152,6 @@ def open_study(params: Params) -> Study:
 
 
 STATISTICS = ("Latents", "Mean", "Deviation", "Brightness", "Contrast", "Diversity", "Moved", "FID, KID")
-NOT_MEASURED = "FID and KID are not measured in this study, and no other number stands in for them."
 
 
 def statistics(study: Study) -> list[tuple[str | float, ...]]:
@@ -148,6 +161,7 @@ def statistics(study: Study) -> list[tuple[str | float, ...]]:
     """
     real, kinds, n = study.run.real().images, study.kinds(), study.params.study_samples
     rows = [(f"real, {len(real)} images", *_measured(real), "", "")]
+    quality = judge(study.run, study.params.measure_samples, study.device)
     reference = None
     for kind, factor in [*((kind, 1) for kind in kinds), (kinds[0], 0.5), (kinds[0], 1.5)]:
         z, labels = study.latents("priors", n, kind)
@@ -155,8 +169,16 @@ def statistics(study: Study) -> list[tuple[str | float, ...]]:
         reference = images if reference is None else reference
         moved = (images.float() - reference.float()).abs().mean().item()
         name = kind if factor == 1 else f"{kind}, times {factor:g}"
-        rows.append((name, *_measured(images), f"{moved:.1f}", "not measured"))
+        rows.append((name, *_measured(images), f"{moved:.1f}", quality(images)))
     return rows
+
+
+def protocol_in_words(study: Study) -> str:
+    """Say against what FID and KID are measured, or how to have them measured."""
+    count = study.params.measure_samples
+    if not count:
+        return "FID and KID are not measured; `measure_samples` sets on how many images of each row."
+    return f"FID and KID: {count} images of each row against {count} training images."
 
 
 def _measured(images: Tensor) -> tuple[str, ...]:

@@ -1,0 +1,117 @@
+"""Figures about an ablation; each function returns a Figure. A run looks the same in all of them."""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import PercentFormatter
+
+from ganutils.ablation_numbers import Quantity, shared_terms
+from ganutils.figures import DASHES, STYLE, WIDTH, hold_most, running_mean
+from ganutils.studies.ablation import AblationRun
+
+_POINTS = 200  # a longer history is drawn as the means of so many stretches
+_BASE, _REPEAT = "0.45", "0.7"
+_LABELS = 1.4  # inches for the names of rows
+
+
+def curves(runs: Sequence[AblationRun]) -> Figure:
+    """Draw the running means of every loss term that all runs have: a panel a term, a line a run."""
+    names = [name for side in "dg" for name in shared_terms(runs, side)]
+    across = min(3, len(names))
+    down = -(-len(names) // across)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 2.0 * down + 0.2 * -(-len(runs) // 3) + 0.2), layout="constrained")
+        panels = list(figure.subplots(down, across, squeeze=False).flat)
+        for axis, name in zip(panels, names, strict=False):
+            for run in runs:
+                x, y = _smooth(*run.history.column(name))
+                axis.plot(x, y, label=run.label, **_line(run))
+            hold_most(axis, [line.get_ydata() for line in axis.lines], None)
+            axis.set(title=name, xlabel="epoch")
+            axis.set_xlim(left=0)
+        for axis in panels[len(names) :]:
+            axis.remove()
+        lines = panels[0].lines
+        figure.legend(lines, [line.get_label() for line in lines], loc="outside lower center", ncols=3)
+    return figure
+
+
+def _smooth(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    size = max(1, len(x) // _POINTS)
+    kept = len(x) - len(x) % size
+    return x[:kept].reshape(-1, size)[:, -1], running_mean(y[:kept].reshape(-1, size).mean(1))
+
+
+def _line(run: AblationRun) -> dict[str, object]:
+    if run.row.kind == "base":
+        return {"color": _BASE, "linewidth": 3.5}  # shows below a row that changes nothing
+    if run.row.kind == "repeat":
+        return {"color": _REPEAT, "linewidth": 1.0}
+    return {"color": _colour(run), "linestyle": DASHES[1 + run.number % (len(DASHES) - 1)]}
+
+
+def _colour(run: AblationRun) -> object:
+    own = {"base": _BASE, "repeat": _REPEAT}
+    colours = [colour for colour in sns.color_palette("colorblind") if len(set(colour)) > 1]  # no grey
+    return own.get(run.row.kind) or colours[(run.number - 2) % len(colours)]
+
+
+def effects(runs: Sequence[AblationRun], quantities: Sequence[Quantity]) -> Figure:
+    """Draw what each run has instead of the base: a panel a quantity, a dot a run, tied to the base's line.
+
+    A dotted line is the value of real images, a grey band holds the base and its other seeds. Quantities
+    that no run has are left out.
+    """
+    drawn = [one for one in quantities if one.values]
+    across = min(3, len(drawn))
+    down = -(-len(drawn) // across)
+    height = down * (0.19 * len(runs) + 0.55) + 0.3
+    with mpl.rc_context({**STYLE, "xtick.labelsize": 7, "ytick.labelsize": 7, "axes.titlesize": 8}):
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        panels = figure.subplots(down, across, squeeze=False, sharey=True)
+        for axis, one in zip(panels.flat, drawn, strict=False):
+            _dots(axis, runs, one)
+        for axis in panels.flat[len(drawn) :]:
+            axis.remove()
+        panels[0, 0].set_yticks([run.number for run in runs], [run.label for run in runs])
+        panels[0, 0].invert_yaxis()
+        marks = {
+            "base": Line2D([], [], color=_BASE, linewidth=1),
+            "base with other seeds": Line2D([], [], color=_REPEAT, alpha=0.3, linewidth=6),
+            "real images": Line2D([], [], color="0.3", linestyle=":"),
+        }
+        if not any(run.row.kind == "repeat" for run in runs):
+            del marks["base with other seeds"]
+        figure.legend(marks.values(), marks.keys(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def _dots(axis: Axes, runs: Sequence[AblationRun], quantity: Quantity) -> None:
+    values = quantity.values
+    seeds = [
+        values[run.number] for run in runs if run.row.kind in ("base", "repeat") and run.number in values
+    ]
+    base = next((values.get(run.number) for run in runs if run.row.kind == "base"), None)
+    if base is not None:
+        axis.axvline(base, color=_BASE, linewidth=1)
+        axis.axvspan(min(seeds), max(seeds), color=_REPEAT, alpha=0.3, linewidth=0)
+    for run in runs:
+        if (value := values.get(run.number)) is None:
+            continue
+        if base is not None:
+            axis.plot([base, value], [run.number] * 2, color=_colour(run), linewidth=1.2)
+        axis.plot(value, run.number, marker="o", markersize=4.5, color=_colour(run), linestyle="none")
+    if quantity.real is not None:
+        axis.axvline(quantity.real, color="0.3", linestyle=":", linewidth=1)
+    axis.set_title(quantity.name)
+    axis.margins(x=0.12)
+    if quantity.form.endswith("%"):
+        axis.xaxis.set_major_formatter(PercentFormatter(1))
+    axis.grid(axis="y", visible=False)
+    axis.locator_params(axis="x", nbins=4)
+    axis.tick_params(axis="x", labelbottom=True)

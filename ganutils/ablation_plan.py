@@ -1,0 +1,110 @@
+"""The rows of an ablation: a base, its repetitions, each change by itself, all but one, all together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ganutils.changes import file_name, written
+from ganutils.errors import ParameterError
+from ganutils.params import RunParams
+
+Values = Mapping[str, Any]
+Kind = Literal["base", "repeat", "single", "without", "all"]
+
+# Without these, rows would have no common images, length or sample grids.
+_HELD = {"dataset", "split", "classes", "n_images", "image_size", "epochs", "seed", "n_samples", "log_every"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run of an ablation."""
+
+    kind: Kind
+    label: str  # in tables and figures: "d_norm=spectral"
+    folder: str  # of its run: "d_norm-spectral"
+    params: RunParams
+
+
+def plan(
+    variant: type[RunParams],
+    base: Values,
+    changes: Sequence[Values],
+    *,
+    together: bool = True,
+    without: bool = False,
+    repeats: int = 0,
+) -> list[Row]:
+    """Return the rows for the `changes` of a base run with the parameters `base`.
+
+    A row that would repeat an earlier one is left out: one change alone is also all of them. Raises
+    `ParameterError` for a name or value that the variant refuses, for a change that changes nothing, comes
+    twice or touches what all rows share, and for changes that cannot be put together.
+    """
+    rows = [Row("base", "base", "base", variant(**base))]
+    for seed in range(rows[0].params.seed + 1, rows[0].params.seed + 1 + repeats):
+        rows.append(
+            Row("repeat", f"base, seed {seed}", f"base-seed-{seed}", variant(**{**base, "seed": seed}))
+        )
+    rows += _singles(rows[0], base, changes)
+    merged = _merged(changes) if together or without else {}
+    ways = [("all", "all changes", "all", changes)] if together else []
+    if without:
+        left_out = zip(changes, [row for row in rows if row.kind == "single"], strict=True)
+        ways[:0] = [
+            (
+                "without",
+                f"all but {row.label}",
+                f"without-{row.folder}",
+                [c for c in changes if c is not change],
+            )
+            for change, row in left_out
+        ]
+    for kind, label, folder, chosen in ways:
+        names = {name for change in chosen for name in change}
+        values = {name: value for name, value in merged.items() if name in names}
+        params = _made(rows[0], base, values)
+        if all(params != row.params for row in rows):
+            rows.append(Row(kind, label, folder, params))
+    return rows
+
+
+def _singles(base_row: Row, base: Values, changes: Sequence[Values]) -> list[Row]:
+    rows = [base_row]
+    for change in changes:
+        params = _made(base_row, base, change)
+        same = next((row for row in rows if row.params == params), None)
+        if same is base_row:
+            raise _wrong(change, "is what the base has already; leave it out")
+        if same is not None:
+            raise _wrong(change, f"is the same as {same.label}; leave one of them out")
+        settings = {name: getattr(params, name) for name in change}  # 2e-4 and 0.0002 are one folder
+        rows.append(Row("single", written(settings), file_name(settings), params))
+    return rows[1:]
+
+
+def _made(base_row: Row, base: Values, values: Values) -> RunParams:
+    try:
+        params = type(base_row.params)(**{**base, **values})
+    except ParameterError as error:
+        raise _wrong(values, " ".join(str(error).splitlines())) from None
+    held = [name for name in values if name in _HELD or base_row.params.may(name) == "change"]
+    if held:
+        raise _wrong(values, f"{held[0]} is the same in all rows; set it for the study, or in common")
+    return params
+
+
+def _merged(changes: Sequence[Values]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for change in changes:
+        for name, value in change.items():
+            if merged.setdefault(name, value) != value:
+                raise _wrong(
+                    {name: merged[name]},
+                    f"cannot go together with {name}={value}; leave one of them out, or set together and "
+                    "without to false to try each by itself",
+                )
+    return merged
+
+
+def _wrong(change: Values, rule: str) -> ParameterError:
+    return ParameterError(f"changes, {written(change)!r}: {rule.removesuffix('.')}.")

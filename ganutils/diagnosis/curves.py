@@ -1,0 +1,118 @@
+"""A history in blocks of updates: what the rules of a diagnosis read.
+
+They know no variant, only columns by these meanings; a variant that has a column is judged by it:
+
+- `D(...)`: mean probability of being real that the discriminator gives, to generated images where `G(`
+  is in the name; a column with values outside [0, 1] does not count
+- `d_real`, `d_fake`: the discriminator's losses on real and generated images; other names that begin with
+  `d_` or `g_` are loss terms too
+- `distance`: a critic's mean score of real images minus that of generated ones
+- `at_bound`: share of the critic's weights at the bound of clipping; `slope`: mean norm of the critic's
+  gradient, which a penalty holds at 1
+- `d_grad`, `g_grad`: norms of the gradients of both networks
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from ganutils.history import History, Row
+
+BLOCK = 20  # updates: the batch-to-batch noise of healthy runs averages out, their swings do not
+
+
+class Blocks(NamedTuple):
+    """Means over blocks of updates, finite values only, and the epochs (fractions) where blocks end."""
+
+    epochs: np.ndarray
+    values: np.ndarray
+
+    def part(self, start: float, end: float = 1.0) -> "Blocks":
+        """Return the blocks between two shares of the run; at least the last one of them."""
+        count = len(self.values)
+        stop = math.ceil(end * count)
+        chosen = slice(min(math.floor(start * count), max(stop - 1, 0)), stop)
+        return Blocks(self.epochs[chosen], self.values[chosen])
+
+    @property
+    def last(self) -> "Blocks":
+        """The last quarter of the run, by which a state at the end is judged."""
+        return self.part(0.75)
+
+    @property
+    def median(self) -> float:
+        """Median of the blocks, which a single spike does not move."""
+        return float(np.median(self.values))
+
+    @property
+    def when(self) -> str:
+        """The epochs in words."""
+        first, last = f"{self.epochs[0]:.3g}", f"{self.epochs[-1]:.3g}"
+        return f"epoch {last}" if first == last else f"epochs {first} to {last}"
+
+
+class Curves:
+    """The columns of a history; rows that a resumed run recorded twice count once."""
+
+    def __init__(self, history: History) -> None:
+        latest = {row["step"]: row for row in history.updates}
+        self.rows: list[Row] = [latest[step] for step in sorted(latest)]
+        self.names = history.names()
+        self._updates = np.diff([row["step"] for row in self.rows], prepend=0)  # in each row
+        self._numbers = _block_numbers(self._updates)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names
+
+    def blocks(self, value: str | Callable[[Row], float]) -> Blocks:
+        """Return a column, or a function of rows, in blocks of 20 updates, or of a row if it has more."""
+        read = value if callable(value) else lambda row: row.get(value, math.nan)
+        values = np.asarray([read(row) for row in self.rows], dtype=float)
+        kept = np.isfinite(values).nonzero()[0]
+        if not len(kept):
+            return Blocks(np.empty(0), np.empty(0))
+        starts = np.unique(self._numbers[kept], return_index=True)[1]
+        weights = self._updates[kept]
+        means = np.add.reduceat(values[kept] * weights, starts) / np.add.reduceat(weights, starts)
+        ends = kept[[*(starts[1:] - 1), -1]]
+        return Blocks(np.asarray([self.rows[end]["epoch"] for end in ends]), means)
+
+    def first_not_finite(self) -> tuple[str, float] | None:
+        """Return the name and epoch of the first value that is not finite."""
+        for row in self.rows:
+            for name, value in row.items():
+                if not math.isfinite(value):
+                    return name, row["epoch"]
+        return None
+
+    @property
+    def terms(self) -> list[str]:
+        """Names of the loss terms of both networks."""
+        return [name for name in self.names if name[:2] in ("d_", "g_") and name[2:] != "grad"]
+
+    @property
+    def probabilities(self) -> tuple[str, str] | None:
+        """Names of the columns of D on real and on generated images; None without them."""
+        names = [name for name in self.names if name.startswith("D(") and self._is_probability(name)]
+        real = [name for name in names if "G(" not in name]
+        fake = [name for name in names if "G(" in name]
+        return (real[0], fake[0]) if real and fake else None
+
+    def _is_probability(self, name: str) -> bool:
+        values = [row[name] for row in self.rows if math.isfinite(row.get(name, math.nan))]
+        return bool(values) and min(values) >= 0 and max(values) <= 1
+
+
+def _block_numbers(updates: np.ndarray) -> np.ndarray:
+    """Return the number of each row's block; a rest of less than half a block belongs to the last one."""
+    numbers, number, since = [], 0, 0
+    for count in updates:
+        numbers.append(number)
+        since += count
+        if since >= BLOCK:
+            number, since = number + 1, 0
+    if numbers and since < BLOCK / 2:
+        numbers = [min(one, max(number - 1, 0)) for one in numbers]
+    return np.asarray(numbers, dtype=int)

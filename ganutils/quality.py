@@ -1,0 +1,112 @@
+"""Quality in a notebook: metrics with protocol and floor, the curve of scores, nearest training images."""
+
+from IPython.display import Markdown, display
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from torch import Tensor, stack
+
+from ganutils.data import Dataset
+from ganutils.errors import DataError, MetricError, RunError
+from ganutils.figures import STYLE, WIDTH, labelled_rows
+from ganutils.measurements import Measurement, best, read_measurements
+from ganutils.metrics.nearest import by_features, by_pixels
+from ganutils.notebook import show, show_table
+from ganutils.params import RunParams
+from ganutils.runs import RunDir
+from ganutils.sheets import Grid
+
+_SHOWN = 10  # images with their neighbours
+
+
+def show_metrics(run: RunDir, dataset: Dataset, params: RunParams) -> None:
+    """Measure a run as `measure_samples` says, and show its numbers, their protocol and the score's curve.
+
+    Numbers that are there already are only shown. What cannot be measured says why.
+    """
+    from ganutils.metrics.table import protocols, table
+
+    if params.measure_samples:
+        _measure(run, dataset, params.measure_samples)
+    caption = (
+        "Quality in numbers. FID and KID: lower is better; the others: higher is better. The floor is what "
+        "real images score that were not trained on: no generator can be expected to do better."
+    )
+    rows, header = table(run)
+    show_table(rows, header, caption)
+    display(Markdown(" ".join(protocols(run))))
+    scores = monitored(run)
+    if len(scores) > 1:
+        lowest = best(scores)
+        show(
+            score_curve(scores),
+            caption=f"KID while training, with its standard error: {scores[0].protocol}. The best score is "
+            f"that of epoch {lowest.epoch}, whose checkpoint is kept as best.pt. A curve that turns upwards "
+            "says that training went on for too long.",
+            alt="Line plot of KID with error bars against epochs.",
+            width="column",
+        )
+
+
+def monitored(run: RunDir) -> list[Measurement]:
+    """Return the scores that were taken while the run was trained, of the protocol with the most of them."""
+    found: dict[object, list[Measurement]] = {}
+    for one in read_measurements(run):
+        if one.name == "KID":
+            found.setdefault(one.scale, []).append(one)
+    return max(found.values(), key=len, default=[])
+
+
+def score_curve(scores: list[Measurement]) -> Figure:
+    """Draw scores of one protocol against epochs, the best one marked."""
+    with rc_context(STYLE):
+        figure = Figure(figsize=(0.6 * WIDTH, 2.4), layout="constrained")
+        axis = figure.subplots()
+        axis.errorbar(
+            [one.epoch for one in scores],
+            [one.value for one in scores],
+            [one.error or 0.0 for one in scores],
+            capsize=2,
+        )
+        lowest = best(scores)
+        axis.plot([lowest.epoch], [lowest.value], "o", color="0.2", label=f"best: epoch {lowest.epoch}")
+        axis.set(xlabel="epoch", ylabel=scores[0].name)
+        axis.legend()
+    return figure
+
+
+def nearest_images(run: RunDir, dataset: Dataset, params: RunParams) -> Figure:
+    """Draw generated images above the training images that are nearest by pixels, and by features.
+
+    Pixels are compared with all training images. Features are compared with those that the metrics
+    have embedded, if anything was measured.
+    """
+    latest = run.latest()
+    places = [round(i * (len(latest.images) - 1) / (_SHOWN - 1)) for i in range(_SHOWN)]
+    drawn = latest.images[places]
+    rows: dict[str, Tensor] = {
+        "generated": drawn,
+        "by pixels": dataset.images[by_pixels(drawn, dataset).indices[:, 0]],
+    }
+    if params.measure_samples:
+        rows |= _by_features(drawn, dataset.first(min(params.measure_samples, len(dataset))))
+    images = [image for row in rows.values() for image in row]
+    return labelled_rows(Grid(stack(images), _SHOWN), list(rows))
+
+
+def _by_features(drawn: Tensor, known: Dataset) -> dict[str, Tensor]:
+    from ganutils.metrics.inception import Inception
+
+    try:
+        inception = Inception()
+    except MetricError:
+        return {}
+    return {"by features": known.images[by_features(drawn, known, inception).indices[:, 0]]}
+
+
+def _measure(run: RunDir, dataset: Dataset, samples: int) -> None:
+    from ganutils.metrics.measure import measure
+
+    try:
+        measure(run, samples=samples, real=min(samples, len(dataset)))
+    except (MetricError, RunError, DataError) as error:
+        print(f"Not measured: {error}")

@@ -1,0 +1,103 @@
+"""The kernel that runs one notebook: how it starts, is interrupted and ends."""
+
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any
+
+# A training that is interrupted finishes its update and writes a checkpoint.
+SECONDS_TO_SAVE = 30.0
+
+
+class Kernel:
+    """A running kernel; Ctrl-C works as the stop button of a notebook.
+
+    The first one interrupts the running cell: a training saves, and the cells after it still run. The second
+    one raises KeyboardInterrupt.
+    """
+
+    def __init__(self, manager: Any) -> None:
+        self.manager = manager
+        self.interrupted_at: datetime | None = None
+
+    def interrupt(self, number: int, frame: FrameType | None) -> None:
+        """Handle a Ctrl-C."""
+        process = getattr(self.manager.provisioner, "pid", None)
+        if self.interrupted_at or os.name != "posix" or not process:
+            raise KeyboardInterrupt
+        self.interrupted_at = datetime.now(UTC)
+        print("Interrupting the running cell. Press Ctrl-C again to stop at once.", flush=True)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGINT)
+
+
+@contextmanager
+def running(name: str) -> Iterator[Kernel]:
+    """Start a kernel of the kind `name`, talking through files where the system can; end it afterwards.
+
+    What the kernel's process writes to its error stream goes to this process's, until the kernel ends.
+    """
+    from jupyter_client import AsyncKernelManager
+    from jupyter_core.utils import run_sync
+
+    with tempfile.TemporaryDirectory(prefix="ganutils-kernel-") as folder:
+        ipc = {"transport": "ipc", "connection_file": str(Path(folder) / "kernel.json")}
+        manager = AsyncKernelManager(kernel_name=name, **(ipc if os.name == "posix" else {}))
+        manager.shutdown_wait_time = SECONDS_TO_SAVE
+        kernel, errors = Kernel(manager), _Errors()
+        no_history = ["--HistoryManager.hist_file=:memory:"]
+        run_sync(manager.start_kernel)(extra_arguments=no_history, stderr=errors.end)
+        errors.follow()
+        try:
+            with _handling_interrupts(kernel):
+                yield kernel
+        finally:
+            errors.are_told = False  # of a kernel that ends in the middle of a cell
+            at_once = isinstance(sys.exception(), KeyboardInterrupt)
+            run_sync(manager.shutdown_kernel)(now=at_once)
+            errors.close()
+
+
+@contextmanager
+def _handling_interrupts(kernel: Kernel) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, kernel.interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Errors:
+    """Hands on what a process writes to its error stream, while `are_told`."""
+
+    def __init__(self) -> None:
+        self._read, self.end = os.pipe()
+        self.are_told = True
+
+    def follow(self) -> None:
+        """Close this process's copy of the pipe's end, and begin."""
+        os.close(self.end)
+        self._thread = threading.Thread(target=self._copy, args=(open(self._read, "rb", 0),), daemon=True)
+        self._thread.start()
+
+    def _copy(self, source: IO[bytes]) -> None:
+        with source:
+            while some := source.read(1 << 16):
+                if self.are_told and sys.__stderr__ is not None:
+                    sys.__stderr__.write(some.decode(errors="replace"))
+                    sys.__stderr__.flush()
+
+    def close(self) -> None:
+        """Wait for the last of it; a grandchild may hold the pipe open."""
+        self._thread.join(timeout=1)

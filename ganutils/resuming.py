@@ -1,0 +1,38 @@
+"""From which checkpoint a run goes on: the newest one whose history and samples are whole."""
+
+from ganutils.checkpoints import State
+from ganutils.params import RunParams, is_sampled
+from ganutils.runs import RunDir
+
+
+def state_to_resume(run: RunDir, params: RunParams, steps_per_epoch: int) -> State | None:
+    """Return the checkpoint to go on from; None if there is none.
+
+    A disk that did not keep its promises may hold the last checkpoint but not what was recorded before it:
+    then it is told, and training goes back to the checkpoint before, to record it again.
+    """
+    state = run.checkpoints.load()
+    if state is None or not (missing := _missing(run, params, steps_per_epoch, state["step"])):
+        return state
+    before = run.checkpoints.load_previous()
+    can_go_back = before is not None and before["step"] < state["step"]
+    if can_go_back and not _missing(run, params, steps_per_epoch, before["step"]):
+        print(f"WARNING: {missing} Going back to previous.pt, the checkpoint before, to make it again.")
+        return before
+    print(f"WARNING: {missing} It stays missing.")
+    return state
+
+
+def _missing(run: RunDir, params: RunParams, steps_per_epoch: int, step: int) -> str:
+    """Say what the run folder lacks of the time up to a checkpoint, "" if nothing."""
+    history, (epochs, rest) = run.history(), divmod(step, steps_per_epoch)
+    updates = epochs * -(-steps_per_epoch // params.log_every) + -(-rest // params.log_every)
+    for name, rows, expected in (("history", history.updates, updates), ("epochs", history.epochs, epochs)):
+        found = int((rows.column("step") <= step).sum())
+        if found < expected:
+            return f"{run}: {name}.jsonl has {found:,} of {expected:,} lines up to update {step:,}."
+    is_drawn = is_sampled(epochs, params.sample_epochs) or epochs == params.epochs
+    for name in (f"epoch-{epochs:05d}", "latest") if epochs and not rest and is_drawn else ():
+        if not run.has_grid(name):
+            return f"{run}: samples/{name}.png is damaged or gone."
+    return ""
