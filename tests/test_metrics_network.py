@@ -138,6 +138,12 @@ def test_without_weights_the_error_says_how_to_get_them(monkeypatch):
         Inception()
 
 
+def test_reading_leaves_the_global_random_stream_alone():
+    state = torch.get_rng_state()
+    weights.read()
+    assert torch.equal(torch.get_rng_state(), state)
+
+
 def test_another_file_is_refused(tmp_path):
     (tmp_path / "other.pth").write_bytes(b"some other network")
     with pytest.raises(MetricError, match=r"other\.pth: is not the genuine Inception"):

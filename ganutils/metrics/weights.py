@@ -58,7 +58,7 @@ class Weights(NamedTuple):
 
     network: nn.Sequential  # images (N, 3, 299, 299) in [-1, 1] to features (N, 2048)
     classifier: Tensor | None  # (1008, 2048): features to logits, without the bias
-    digest: str  # SHA-256 of the network's tensors, the same for both files
+    digest: str  # SHA-256 of the network's tensors: equal weights, equal digest, whatever the file
 
 
 def find(path: str = "") -> Path:
@@ -114,7 +114,7 @@ def read(path: str = "") -> Weights:
 def _packaged(file: Path) -> Iterator[Layer]:
     """Yield the layers of the package's TorchScript file: a zip with the bytes of each tensor in order."""
     with zipfile.ZipFile(file) as opened:
-        for index, conv in enumerate(_convolutions(inception())):
+        for index, conv in enumerate(_convolutions(_shell())):
             parts = [opened.read(f"out_jit_module/data/{4 * index + part}") for part in range(4)]
             weight, *rest = (torch.frombuffer(bytearray(part), dtype=torch.float32) for part in parts)
             yield Layer(weight.view_as(conv.weight), *rest)
@@ -127,16 +127,23 @@ def _standard(state: dict[str, Tensor]) -> Iterator[Layer]:
             yield Layer(state[f"{name}.conv.weight"], *norm)
 
 
+def _shell() -> nn.Sequential:
+    """Return the network without storage: a first value of its own would touch the global random stream."""
+    with torch.device("meta"):
+        return inception().eval()
+
+
 def _convolutions(network: nn.Module) -> list[nn.Conv2d]:
     return [module for module in network.modules() if isinstance(module, nn.Conv2d)]
 
 
 def _fold(layers: list[Layer]) -> nn.Sequential:
     """Return the network with each batch norm folded into its convolution, in double precision."""
-    network = inception().eval().requires_grad_(False)
+    network = _shell()
     for conv, layer in zip(_convolutions(network), layers, strict=True):
         weight, shift, mean, variance = (tensor.double() for tensor in layer)
         scale = (variance + EPSILON).rsqrt()
-        conv.weight.copy_(weight * scale[:, None, None, None])
-        conv.bias.copy_(shift - mean * scale)
+        folded = {"weight": weight * scale[:, None, None, None], "bias": shift - mean * scale}
+        for name, tensor in folded.items():
+            setattr(conv, name, nn.Parameter(tensor.float(), requires_grad=False))
     return network

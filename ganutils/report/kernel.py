@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import IO, Any
+from typing import Any
 
 # A training that is interrupted finishes its update and writes a checkpoint.
 SECONDS_TO_SAVE = 30.0
@@ -88,11 +88,11 @@ class _Errors:
     def follow(self) -> None:
         """Close this process's copy of the pipe's end, and begin."""
         os.close(self.end)
-        self._thread = threading.Thread(target=self._copy, args=(open(self._read, "rb", 0),), daemon=True)
+        self._thread = threading.Thread(target=self._copy, daemon=True)
         self._thread.start()
 
-    def _copy(self, source: IO[bytes]) -> None:
-        with source:
+    def _copy(self) -> None:
+        with open(self._read, "rb", buffering=0) as source:
             while some := source.read(1 << 16):
                 if self.are_told and sys.__stderr__ is not None:
                     sys.__stderr__.write(some.decode(errors="replace"))

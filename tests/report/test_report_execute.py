@@ -5,12 +5,15 @@ import sys
 import time
 
 import nbformat
+import pypdf
 import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 from report_cells import code
 
+from ganutils.cli import main
 from ganutils.errors import ParameterError, ReportError
 from ganutils.report import execute, export, report
+from ganutils.report.execute import StoppedError
 from ganutils.report.exporter import ReportExporter
 
 PARAMETERS = code(
@@ -109,21 +112,96 @@ def test_dead_kernel_and_time_limit(write, source, limit, message):
     assert nbformat.read("out.ipynb", 4).cells[2].outputs
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_interrupt_keeps_the_notebook(write):
-    write("import time\nprint('epoch 1', flush=True)\ntime.sleep(30)")
-    command = "from ganutils.report import execute; execute('toy.ipynb', 'out.ipynb')"
-    with subprocess.Popen(
-        [sys.executable, "-c", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as running:
-        assert running.stdout.readline() == b"epoch 1\n"
-        time.sleep(0.3)
+def interrupted(command, after, times=1):
+    """Run a command that prints a line, press Ctrl-C some times; returns status, output and errors."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout.readline() == after
+        time.sleep(0.5)
         running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=20)
-    assert b"Interrupted. The notebook as far as it came: out.ipynb" in out
-    assert err.rstrip().endswith(b"KeyboardInterrupt")
-    cells = nbformat.read("out.ipynb", 4).cells
-    assert any("epoch 1" in output.get("text", "") for output in cells[-1].outputs)
+        if times > 1:
+            assert running.stdout.readline().startswith(b"Interrupting the running cell")
+            running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    return running.returncode, out.decode(), err.decode()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_interrupted_cell_is_named_and_what_there_was_becomes_a_report(write):
+    write("import time\nprint('epoch 1', flush=True)\ntime.sleep(60)", "print('never')")
+    command = [sys.executable, "-m", "ganutils.cli", "report", "toy.ipynb", "--output", "out"]
+    status, _, err = interrupted(command, b"epoch 1\n")
+    assert status == 130
+    assert err.splitlines() == [
+        "ganutils: StoppedError: The notebook stopped: it was interrupted.",
+        "It happened in the cell that begins: import time",
+        "The notebook as far as it came: out/toy.partial.ipynb",
+        "A report of what there was: out/toy.partial.pdf",
+    ]
+    cells = nbformat.read("out/toy.partial.ipynb", 4).cells
+    assert any("epoch 1" in output.get("text", "") for output in cells[-2].outputs)
+    assert not cells[-1].outputs
+    assert "epoch 1" in pypdf.PdfReader("out/toy.partial.pdf").pages[0].extract_text()
+
+
+TRAINING = """import signal, time
+stopped = []
+signal.signal(signal.SIGINT, lambda *args: stopped.append(1))
+print('epoch 1', flush=True)
+while not stopped:
+    time.sleep(0.05)"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_training_that_is_interrupted_saves_and_the_cells_after_it_run(write):
+    write(TRAINING, "print('figures')")
+    status, out, err = interrupted(
+        [sys.executable, "-m", "ganutils.cli", "report", "toy.ipynb", "--output", "out"], b"epoch 1\n"
+    )
+    assert status == 130
+    assert "figures" in out
+    assert "begins: import signal, time" in err
+    assert "figures" in pypdf.PdfReader("out/toy.partial.pdf").pages[0].extract_text()
+    assert sorted(os.listdir("out")) == ["toy.partial.ipynb", "toy.partial.pdf"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_second_interrupt_stops_at_once(write):
+    write("import signal, time\nsignal.signal(signal.SIGINT, print)\nprint('epoch 1')\ntime.sleep(60)")
+    code = "from ganutils.report import execute; execute('toy.ipynb', 'out.ipynb')"
+    began = time.monotonic()
+    status, _, err = interrupted([sys.executable, "-c", code], b"epoch 1\n", times=2)
+    assert time.monotonic() - began < 30
+    assert status == 1
+    assert "StoppedError: The notebook stopped: it was interrupted." in err
+    assert nbformat.read("out.ipynb", 4).cells[-1].outputs[0].text == "epoch 1\n"
+
+
+def test_a_report_of_a_failed_notebook_shows_what_there_was(write):
+    source = write("print('before')", "raise ValueError('boom')")
+    with pytest.raises(StoppedError, match=r"A report of what there was: new/toy\.partial\.pdf"):
+        report(source, output_dir="new", progress=None)
+    text = pypdf.PdfReader("new/toy.partial.pdf").pages[0].extract_text()
+    assert "before" in text
+    assert "Stopped here: cell 3 failed. ValueError: boom" in " ".join(text.split())
+    write("print('mended')")
+    report(source, output_dir="new", progress=None)
+    assert sorted(os.listdir("new")) == ["toy.ipynb", "toy.pdf"]
+
+
+def test_a_limit_on_the_command_line(write, capsys):
+    source = write("import time\ntime.sleep(30)")
+    assert main(["report", str(source), "--output", "out", "--timeout", "1"]) == 1
+    error = capsys.readouterr().err
+    assert "a cell took longer than the limit of 1 s" in error
+    assert "begins: import time" in error
+    assert os.path.exists("out/toy.partial.pdf")
+    with pytest.raises(SystemExit):
+        main(["report", str(source), "--timeout", "0"])
+
+
+def test_what_the_kernel_writes_to_its_error_stream_is_shown(write, capfd):
+    execute(write("import sys; print('NOT CIFAR-10', file=sys.__stderr__, flush=True)"), "out.ipynb")
+    assert capfd.readouterr().err == "NOT CIFAR-10\n"
 
 
 def test_failed_pdf_leaves_html_with_the_reason(rich, tmp_path, monkeypatch):
