@@ -45,24 +45,17 @@ def plan(
         rows.append(
             Row("repeat", f"base, seed {seed}", f"base-seed-{seed}", variant(**{**base, "seed": seed}))
         )
-    rows += _singles(rows[0], base, changes)
-    merged = _merged(changes) if together or without else {}
-    ways = [("all", "all changes", "all", changes)] if together else []
+    singles = _singles(rows[0], base, changes)
+    rows += singles
+    ways: list[tuple[Kind, str, str, Sequence[Values]]] = []
     if without:
-        left_out = zip(changes, [row for row in rows if row.kind == "single"], strict=True)
-        ways[:0] = [
-            (
-                "without",
-                f"all but {row.label}",
-                f"without-{row.folder}",
-                [c for c in changes if c is not change],
-            )
-            for change, row in left_out
-        ]
+        for row, change in zip(singles, changes, strict=True):
+            others = [other for other in changes if other is not change]
+            ways.append(("without", f"all but {row.label}", f"without-{row.folder}", others))
+    if together:
+        ways.append(("all", "all changes", "all", changes))
     for kind, label, folder, chosen in ways:
-        names = {name for change in chosen for name in change}
-        values = {name: value for name, value in merged.items() if name in names}
-        params = _made(rows[0], base, values)
+        params = _made(rows[0], base, _merged(chosen))
         if all(params != row.params for row in rows):
             rows.append(Row(kind, label, folder, params))
     return rows

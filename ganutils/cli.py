@@ -39,8 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     compare = commands.add_parser("compare", help="compare finished runs in a PDF report; trains nothing")
     compare.add_argument("runs", nargs="+", help="run folders, or quoted patterns of them")
     compare.set_defaults(command=_compare)
+
     metrics = commands.add_parser("metrics", help="measure finished runs: FID, KID, precision, recall")
-    metrics.add_argument("runs", nargs="+", type=Path, help="run folders")
+    metrics.add_argument("runs", nargs="+", help="run folders")
     metrics.add_argument("--samples", type=int, default=0, help="generated images (default: by device)")
     metrics.add_argument("--real", type=int, default=0, help="real images (default: by device)")
     metrics.add_argument("--weights", default="", help="file of FID's Inception weights, if not installed")
@@ -145,11 +146,13 @@ def _from_root(name: str, root: Path) -> str:
 def _metrics(options: argparse.Namespace) -> None:
     from ganutils.metrics.measure import measure
     from ganutils.metrics.table import protocols, table
+    from ganutils.paths import project_root
     from ganutils.runs import RunDir
 
     names = ("samples", "real", "weights", "device", "best", "again")
     how = {name: getattr(options, name) for name in names}
-    for run in [RunDir(path.resolve()) for path in options.runs]:  # a wrong name is told at once
+    runs = [RunDir(_from_root(name, project_root())) for name in options.runs]
+    for run in runs:  # all are read before the first is measured: a wrong name is told at once
         found = measure(run, **how)
         rows, header = table(run, found)
         widest = max(len(row[0]) for row in rows)

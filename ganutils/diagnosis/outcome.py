@@ -103,7 +103,7 @@ def too_short(case: Case) -> Finding:
     """Judge whether training went on for long enough."""
     sign, history = "Not trained long enough", case.history
     if not history.updates:
-        return Finding(sign, Light.RED, "Nothing was trained yet.", "Train it.")
+        return Finding(sign, Light.GREY, "Cannot be judged: nothing was trained yet.")
     updates = case.curves.rows[-1]["step"] // case.params.get("d_steps", 1)
     epoch, planned = case.curves.rows[-1]["epoch"], case.params.get("epochs")
     done = epoch / planned if planned else 1.0

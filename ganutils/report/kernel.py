@@ -52,6 +52,7 @@ def running(name: str) -> Iterator[Kernel]:
         ipc = {"transport": "ipc", "connection_file": str(Path(folder) / "kernel.json")}
         manager = AsyncKernelManager(kernel_name=name, **(ipc if os.name == "posix" else {}))
         manager.shutdown_wait_time = SECONDS_TO_SAVE
+        clients = _note_clients(manager)
         kernel, errors = Kernel(manager), _Errors()
         no_history = ["--HistoryManager.hist_file=:memory:"]
         run_sync(manager.start_kernel)(extra_arguments=no_history, stderr=errors.end)
@@ -63,7 +64,21 @@ def running(name: str) -> Iterator[Kernel]:
             errors.are_told = False  # of a kernel that ends in the middle of a cell
             at_once = isinstance(sys.exception(), KeyboardInterrupt)
             run_sync(manager.shutdown_kernel)(now=at_once)
+            for client in clients:
+                client.stop_channels()
             errors.close()
+
+
+def _note_clients(manager: Any) -> list[Any]:
+    """Return a list that will hold the manager's clients: papermill leaves those of a given kernel open."""
+    clients, make = [], manager.client
+
+    def client(**options: Any) -> Any:
+        clients.append(make(**options))
+        return clients[-1]
+
+    manager.client = client
+    return clients
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import nbformat
 import pypdf
@@ -27,8 +29,8 @@ def write(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.chdir(folder)
 
-    def writer(*sources, name="toy.ipynb"):
-        cells = [new_markdown_cell("# Toy"), PARAMETERS, *(code(source) for source in sources)]
+    def writer(*sources, name="toy.ipynb", parameters=(PARAMETERS,)):
+        cells = [new_markdown_cell("# Toy"), *parameters, *(code(source) for source in sources)]
         notebook = new_notebook(cells=cells)
         notebook.metadata["kernelspec"] = {
             "name": "python3",
@@ -112,6 +114,15 @@ def test_dead_kernel_and_time_limit(write, source, limit, message):
     assert nbformat.read("out.ipynb", 4).cells[2].outputs
 
 
+REPORT = [
+    shutil.which("ganutils", path=Path(sys.executable).parent),
+    "report",
+    "toy.ipynb",
+    "--output",
+    "out",
+]
+
+
 def interrupted(command, after, times=1):
     """Run a command that prints a line, press Ctrl-C some times; returns status, output and errors."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
@@ -127,9 +138,8 @@ def interrupted(command, after, times=1):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_interrupted_cell_is_named_and_what_there_was_becomes_a_report(write):
-    write("import time\nprint('epoch 1', flush=True)\ntime.sleep(60)", "print('never')")
-    command = [sys.executable, "-m", "ganutils.cli", "report", "toy.ipynb", "--output", "out"]
-    status, _, err = interrupted(command, b"epoch 1\n")
+    write("import time\nprint('epoch 1', flush=True)\ntime.sleep(60)", "print('never')", parameters=())
+    status, _, err = interrupted(REPORT, b"epoch 1\n")
     assert status == 130
     assert err.splitlines() == [
         "ganutils: StoppedError: The notebook stopped: it was interrupted.",
@@ -153,10 +163,8 @@ while not stopped:
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_a_training_that_is_interrupted_saves_and_the_cells_after_it_run(write):
-    write(TRAINING, "print('figures')")
-    status, out, err = interrupted(
-        [sys.executable, "-m", "ganutils.cli", "report", "toy.ipynb", "--output", "out"], b"epoch 1\n"
-    )
+    write(TRAINING, "print('figures')", parameters=())
+    status, out, err = interrupted(REPORT, b"epoch 1\n")
     assert status == 130
     assert "figures" in out
     assert "begins: import signal, time" in err
@@ -189,7 +197,7 @@ def test_a_report_of_a_failed_notebook_shows_what_there_was(write):
 
 
 def test_a_limit_on_the_command_line(write, capsys):
-    source = write("import time\ntime.sleep(30)")
+    source = write("import time\ntime.sleep(30)", parameters=())
     assert main(["report", str(source), "--output", "out", "--timeout", "1"]) == 1
     error = capsys.readouterr().err
     assert "a cell took longer than the limit of 1 s" in error
