@@ -52,9 +52,7 @@ def train_classifier(dataset: Dataset, params: RunParams, epochs: int = 5) -> Cl
         model = network(len(dataset.classes)).to(hardware.device, memory_format=torch.channels_last)
     name = f"{dataset.fingerprint[:16]}-{params.seed}-{epochs}-{hardware.precision}.pt"
     kept = paths.cache_folder() / "classifiers" / name
-    if kept.exists():
-        model.load_state_dict(torch.load(kept, map_location=hardware.device, weights_only=True))
-    else:
+    if not _has_read(model, kept):
         _fit(model, dataset.images[chosen], dataset.labels[chosen], params, epochs)
         _keep(model, kept)
     predicted = predict(model, dataset.images[held_out])
@@ -79,6 +77,15 @@ def _fit(model: nn.Module, images: Tensor, labels: Tensor, params: RunParams, ep
             optimizer.step()
             optimizer.zero_grad()
             schedule.step()
+
+
+def _has_read(model: nn.Module, path: Path) -> bool:
+    """Read kept weights without executing anything; false if they are missing, damaged or something else."""
+    try:
+        model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception:  # torch raises nearly every type
+        return False
+    return True
 
 
 def _keep(model: nn.Module, path: Path) -> None:

@@ -114,7 +114,6 @@ def _report(options: argparse.Namespace) -> None:
 
 def _check(notebook: Path, values: dict[str, Any]) -> None:
     """Raise `ParameterError` for values that the notebook's Params refuse, before a kernel starts."""
-    from ganutils.notebook import params_class
     from ganutils.report.execute import check_names, read
     from ganutils.report.notebook import front
 
@@ -122,6 +121,8 @@ def _check(notebook: Path, values: dict[str, Any]) -> None:
     check_names(node, values, notebook)
     kind, _, name = front(node).parameters_of.rpartition(" ")
     if kind == "Parameters of":
+        from ganutils.notebook import params_class
+
         params_class(name)(**values)
 
 

@@ -73,6 +73,11 @@ class Measurement(BaseModel):
         """Name and protocol: what must agree before two numbers are compared."""
         return self.name, self.protocol
 
+    @property
+    def is_overall(self) -> bool:
+        """Whether the number is about all classes; "FID cat" and "KID cat" are about one."""
+        return not self.name.startswith(("FID ", "KID "))
+
     def __str__(self) -> str:
         return f"{self.value:.4g}" + ("" if self.error is None else f" ± {self.error:.2g}")
 

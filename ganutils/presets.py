@@ -1,5 +1,6 @@
 """Presets: YAML files of parameters, as papermill takes them after -f."""
 
+import datetime
 from pathlib import Path
 from typing import Any
 
@@ -7,17 +8,35 @@ import yaml
 
 from ganutils.errors import ParameterError
 
+MOST_BYTES = 100_000  # a preset has some dozens of lines
+_PLAIN = (str, int, float, bool, datetime.date, type(None))
+
 
 def read_preset(path: Path, asked: str) -> dict[str, Any]:
-    """Return the parameters of a YAML file of `name: value` lines.
+    """Return the parameters of a YAML file of `name: value` lines; a value may be a list.
 
     Raises `ParameterError` for a file that is missing or holds something else; its message begins with
     `asked`, which says where the file was named.
     """
     try:
-        read = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ParameterError(f"{asked}: cannot be read as YAML ({error}).") from None
+        with path.open("rb") as file:
+            text = file.read(MOST_BYTES + 1)
+        read = yaml.safe_load(text[:MOST_BYTES])
+    # Beside its own errors the reader raises what int() and date() say about their text.
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise ParameterError(f"{asked}: cannot be read as YAML ({_reason(error)}).") from None
+    if len(text) > MOST_BYTES:
+        raise ParameterError(f"{asked}: is larger than {MOST_BYTES:,} bytes; a preset holds a few lines.")
+    # Values are not shown: aliases can make a short text mean gigabytes.
     if not isinstance(read, dict) or not all(isinstance(name, str) for name in read):
         raise ParameterError(f"{asked}: must hold lines of `name: value`.")
+    for name, value in read.items():
+        if not all(isinstance(item, _PLAIN) for item in (value if isinstance(value, list) else [value])):
+            raise ParameterError(f"{asked}: {name} must be a number, a text or a list of those.")
     return read
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"{error.problem}, line {error.problem_mark.line + 1}"
+    return (str(error) or type(error).__name__).splitlines()[0]

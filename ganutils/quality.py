@@ -7,7 +7,7 @@ from torch import Tensor, stack
 
 from ganutils.data import Dataset
 from ganutils.errors import DataError, MetricError, RunError
-from ganutils.figures import STYLE, WIDTH, labelled_rows
+from ganutils.figures import STYLE, WIDTH, grids, labelled_rows
 from ganutils.measurements import Measurement, best, read_measurements
 from ganutils.metrics.nearest import by_features, by_pixels
 from ganutils.notebook import show, show_table
@@ -23,17 +23,14 @@ def show_metrics(run: RunDir, dataset: Dataset, params: RunParams) -> None:
 
     Numbers that are there already are only shown. What cannot be measured says why.
     """
-    from ganutils.metrics.table import protocols, table
-
-    if params.measure_samples:
-        _measure(run, dataset, params.measure_samples)
+    last = _measured(run, dataset, params.measure_samples)
     caption = (
         "Quality in numbers. FID and KID: lower is better; the others: higher is better. The floor is what "
         "real images score that were not trained on: no generator can be expected to do better."
     )
-    rows, header = table(run)
-    show_table(rows, header, caption)
-    display(Markdown(" ".join(protocols(run))))
+    _show_numbers(run, last, caption)
+    if run.has_grid("best") and run.load_grid("best").title != run.latest().title:
+        _show_best(run, _measured(run, dataset, params.measure_samples, best=True))
     scores = monitored(run)
     if len(scores) > 1:
         lowest = best(scores)
@@ -103,10 +100,34 @@ def _by_features(drawn: Tensor, known: Dataset) -> dict[str, Tensor]:
     return {"by features": known.images[by_features(drawn, known, inception).indices[:, 0]]}
 
 
-def _measure(run: RunDir, dataset: Dataset, samples: int) -> None:
+def _measured(run: RunDir, dataset: Dataset, samples: int, *, best: bool = False) -> list[Measurement] | None:
+    """Measure the last or best checkpoint on so many images; None: whatever was measured before."""
     from ganutils.metrics.measure import measure
 
+    if not samples:
+        return None
     try:
-        measure(run, samples=samples, real=min(samples, len(dataset)))
+        return measure(run, samples=samples, real=min(samples, len(dataset)), best=best)
     except (MetricError, RunError, DataError) as error:
         print(f"Not measured: {error}")
+        return None
+
+
+def _show_numbers(run: RunDir, measured: list[Measurement] | None, caption: str) -> None:
+    from ganutils.metrics.table import protocols, table
+
+    rows, header = table(run, measured)
+    show_table(rows, header, caption)
+    display(Markdown(" ".join(protocols(run, measured))))
+
+
+def _show_best(run: RunDir, measured: list[Measurement] | None) -> None:
+    sheets = {"best score": run.load_grid("best"), "last": run.latest()}
+    titled = {f"{name}: {sheet.title}": sheet for name, sheet in sheets.items()}
+    show(
+        grids(titled, across=2),
+        caption="Images of the best scored checkpoint beside those of the last one, at the same latents.",
+        alt="Two grids of generated images side by side.",
+    )
+    if measured is not None:
+        _show_numbers(run, measured, "The same numbers for the best scored checkpoint.")

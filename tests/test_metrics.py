@@ -11,6 +11,7 @@ from ganutils import variants
 from ganutils.cli import main
 from ganutils.data import load, load_dataset
 from ganutils.errors import DataError, MetricError, ParameterError, RunError
+from ganutils.finished import FinishedRun
 from ganutils.measurements import (
     Absence,
     Measurement,
@@ -28,6 +29,7 @@ from ganutils.metrics.nearest import by_features, by_pixels, copied_share
 from ganutils.metrics.numbers import numbers
 from ganutils.metrics.table import last, protocols, table
 from ganutils.runs import RunDir
+from ganutils.studies import compare
 from ganutils.training import train
 
 NAMES = ["FID", "KID", "precision", "recall", "density", "coverage"]
@@ -214,6 +216,7 @@ def test_each_class_of_a_conditional_run(projected):
     assert "2,048" in missing["FID of single classes"]
     assert found[0].protocol.reference == "shapes, train split, classes heart, star, 32x32"
     assert last(run) == measure(run, samples=41, real=50, say=lambda text: None) == found
+    assert {name for name, _ in compare.scales([FinishedRun(1, "r", run)])} == set(NAMES)
     rows, header = table(run)
     assert [row[0] for row in rows] == [*NAMES, *each, *missing]
     assert all(len(row) == len(header) for row in rows)

@@ -114,6 +114,9 @@ def _read_zip(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, 
             tally.reach(tally.total)
             if info.is_dir() or not wanted(name):
                 continue
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                # zipfile would unpack the others all at once, however little the member says it holds.
+                raise tally.refused(f"{name!r} is packed by a rare method, not by deflate")
             if info.flag_bits & 1:
                 raise DataError(f"{path.name}: {name!r} is encrypted; use an archive without a password.")
             yield name, archive.read(info)

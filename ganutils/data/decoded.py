@@ -4,12 +4,12 @@ import contextlib
 import json
 import os
 import tempfile
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+MAX_BYTES = 16 * 2**30  # of all arrays; the images of a run are half of it at most
 FORMAT_VERSION = 1  # raise it when the same pictures would decode to other pixels
 
 
@@ -44,15 +44,33 @@ def write(path: Path, decoded: Decoded) -> None:
 
 
 def read(path: Path, split: str) -> Decoded | None:
-    """Return what the cache file holds of one split; None if it is missing or damaged."""
+    """Return what the cache file holds of one split; None if it is missing, damaged or something else.
+
+    Nothing in it is executed, and it is not believed: sizes, types and labels must fit together.
+    """
     try:
         with np.load(path, allow_pickle=False) as arrays:  # zip checksums reveal damage
+            if sum(info.file_size for info in arrays.zip.infolist()) > MAX_BYTES:
+                return None
             facts = json.loads(arrays["facts"].tobytes())
-            decoded = Decoded(tuple(facts["classes"]), {}, {}, facts["skipped"])
+            decoded = Decoded(tuple(map(str, facts["classes"])), {}, {}, facts["skipped"])
             for name in facts["splits"]:
                 wanted = name == split  # the other splits stay on disk
                 decoded.images[name] = arrays[f"images_{name}"] if wanted else np.empty(0, np.uint8)
                 decoded.labels[name] = arrays[f"labels_{name}"] if wanted else np.empty(0, np.int64)
-            return decoded
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return decoded if _fits_together(decoded, split) else None
+    # A file that is damaged or something else makes numpy and zipfile raise nearly every type.
+    except Exception:
         return None
+
+
+def _fits_together(decoded: Decoded, split: str) -> bool:
+    skipped = decoded.skipped.get(split, [])
+    if not all(isinstance(name, str) for name in skipped):
+        return False
+    if split not in decoded.images or not decoded.images[split].size:
+        return True
+    images, labels = decoded.images[split], decoded.labels[split]
+    shapes = images.shape == (len(labels), 3, images.shape[-1], images.shape[-1])
+    types = (images.dtype, labels.dtype) == (np.uint8, np.int64)
+    return shapes and types and labels.min() >= 0 and labels.max() < len(decoded.classes)

@@ -13,12 +13,11 @@ They know no variant, only columns by these meanings; a variant that has a colum
 """
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from ganutils.history import History, Row
+from ganutils.history import History
 
 BLOCK = 20  # updates: the batch-to-batch noise of healthy runs averages out, their swings do not
 
@@ -54,22 +53,28 @@ class Blocks(NamedTuple):
 
 
 class Curves:
-    """The columns of a history; rows that a resumed run recorded twice count once."""
+    """The columns of a history; rows that a resumed run recorded twice count once, as the last one says."""
 
     def __init__(self, history: History) -> None:
-        latest = {row["step"]: row for row in history.updates}
-        self.rows: list[Row] = [latest[step] for step in sorted(latest)]
+        self._rows = history.updates
+        steps = self._rows.column("step")[::-1]
+        self.steps, back = np.unique(steps, return_index=True)
+        self._kept = len(steps) - 1 - back
+        self.epochs = self.column("epoch")
         self.names = history.names()
-        self._updates = np.diff([row["step"] for row in self.rows], prepend=0)  # in each row
+        self._updates = np.diff(self.steps, prepend=0)  # in each row
         self._numbers = _block_numbers(self._updates)
 
     def __contains__(self, name: str) -> bool:
         return name in self.names
 
-    def blocks(self, value: str | Callable[[Row], float]) -> Blocks:
-        """Return a column, or a function of rows, in blocks of 20 updates, or of a row if it has more."""
-        read = value if callable(value) else lambda row: row.get(value, math.nan)
-        values = np.asarray([read(row) for row in self.rows], dtype=float)
+    def column(self, name: str) -> np.ndarray:
+        """Return a column (N,), NaN where a row lacks it."""
+        return self._rows.column(name)[self._kept].astype(float)
+
+    def blocks(self, values: str | np.ndarray) -> Blocks:
+        """Return a column, or values (N,) of rows, in blocks of 20 updates, or of a row if it has more."""
+        values = self.column(values) if isinstance(values, str) else values
         kept = np.isfinite(values).nonzero()[0]
         if not len(kept):
             return Blocks(np.empty(0), np.empty(0))
@@ -77,15 +82,20 @@ class Curves:
         weights = self._updates[kept]
         means = np.add.reduceat(values[kept] * weights, starts) / np.add.reduceat(weights, starts)
         ends = kept[[*(starts[1:] - 1), -1]]
-        return Blocks(np.asarray([self.rows[end]["epoch"] for end in ends]), means)
+        return Blocks(self.epochs[ends], means)
 
-    def first_not_finite(self) -> tuple[str, float] | None:
-        """Return the name and epoch of the first value that is not finite."""
-        for row in self.rows:
-            for name, value in row.items():
-                if not math.isfinite(value):
-                    return name, row["epoch"]
-        return None
+    def first_infinite(self) -> tuple[str, float] | None:
+        """Return the name and epoch of the first infinite value; a NaN counts as not recorded."""
+        found = [
+            (np.isinf(self.column(name)).argmax(), name) for name in self.names if self._has_infinite(name)
+        ]
+        if not found:
+            return None
+        place, name = min(found)
+        return name, float(self.epochs[place])
+
+    def _has_infinite(self, name: str) -> bool:
+        return bool(np.isinf(self.column(name)).any())
 
     @property
     def terms(self) -> list[str]:
@@ -101,8 +111,9 @@ class Curves:
         return (real[0], fake[0]) if real and fake else None
 
     def _is_probability(self, name: str) -> bool:
-        values = [row[name] for row in self.rows if math.isfinite(row.get(name, math.nan))]
-        return bool(values) and min(values) >= 0 and max(values) <= 1
+        values = self.column(name)
+        values = values[np.isfinite(values)]
+        return len(values) > 0 and values.min() >= 0 and values.max() <= 1
 
 
 def _block_numbers(updates: np.ndarray) -> np.ndarray:

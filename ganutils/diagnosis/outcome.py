@@ -104,8 +104,8 @@ def too_short(case: Case) -> Finding:
     sign, history = "Not trained long enough", case.history
     if not history.updates:
         return Finding(sign, Light.GREY, "Cannot be judged: nothing was trained yet.")
-    updates = case.curves.rows[-1]["step"] // case.params.get("d_steps", 1)
-    epoch, planned = case.curves.rows[-1]["epoch"], case.params.get("epochs")
+    updates = int(case.curves.steps[-1]) // case.params.get("d_steps", 1)
+    epoch, planned = case.curves.epochs[-1], case.params.get("epochs")
     done = epoch / planned if planned else 1.0
     colour = worse(light(-updates, **_UPDATES), light(-done, **_DONE))
     evidence = f"The generator made {updates:,} updates in {epoch:.3g} of {planned or epoch:.3g} epochs."

@@ -55,7 +55,7 @@ def _by_losses(case: Case, sign: str, remedy: str) -> Finding:
     curves = case.curves
     if "d_real" not in curves or "d_fake" not in curves:
         return Finding(sign, Light.GREY, "Cannot be judged: the history has no losses of the discriminator.")
-    total = curves.blocks(lambda row: row.get("d_real", np.nan) + row.get("d_fake", np.nan))
+    total = curves.blocks(curves.column("d_real") + curves.column("d_fake"))
     if len(total.values) < FEW:
         return too_few(sign, total)
     start = total.values[0]
@@ -111,7 +111,7 @@ def _gap(case: Case) -> Blocks | None:
         return None
     real, fake = names
     most = 1 - case.params.get("label_smoothing", 0.0)
-    return case.curves.blocks(lambda row: (row.get(real, np.nan) - row.get(fake, np.nan)) / most)
+    return case.curves.blocks((case.curves.column(real) - case.curves.column(fake)) / most)
 
 
 def _distance(case: Case) -> Blocks | None:

@@ -54,9 +54,9 @@ def exploding_values(case: Case) -> Finding:
         "`precision: fp32`",
         "`on_nan: rollback`",
     )
-    if broken := curves.first_not_finite():
+    if broken := curves.first_infinite():
         name, epoch = broken
-        return Finding(sign, Light.RED, f"`{name}` is not finite from epoch {epoch:.3g} on.", remedy)
+        return Finding(sign, Light.RED, f"`{name}` is infinite at epoch {epoch:.3g}.", remedy)
     peaks = [_peak(case, name) for name in (*curves.terms, "d_grad", "g_grad") if name in curves]
     if not peaks:
         return Finding(sign, Light.GREY, "Cannot be judged: the history has no losses and no gradients.")

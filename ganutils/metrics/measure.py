@@ -60,10 +60,11 @@ def measure(
         return known
     say(job.cost())
     with tqdm(total=job.to_embed(), unit="image", leave=False, disable=not is_watched()) as bar:
-        images, labels = draw(job.gan, job.samples, run.described["params"]["seed"])
-        fakes = job.placed(job.inception.features(images, advance=bar.update))
+        # Real images first: their features are kept, should the rest be interrupted.
         reals = job.placed(job.cache.features(job.reference.dataset.images, bar.update))
         floors = _floors(job, bar.update)
+        images, labels = draw(job.gan, job.samples, run.described["params"]["seed"])
+        fakes = job.placed(job.inception.features(images, advance=bar.update))
     found = _measurements(job, numbers(fakes, reals, job.inception.classifier), protocol)
     absent = [] if job.inception.classifier is not None else [Absence(name=SCORE, why=NO_CLASSIFIER)]
     if job.gan.prior.classes:

@@ -48,10 +48,12 @@ def read(params: Params) -> list[FinishedRun]:
 
 
 def scales(runs: list[FinishedRun]) -> dict[Scale, str]:
-    """Return each metric and protocol that occurs, with a title such as "FID (A)": protocols are lettered."""
-    found = sorted(
-        dict.fromkeys(one.scale for run in runs for one in run.measurements), key=lambda scale: scale[0]
-    )
+    """Return each metric and protocol that occurs, with a title such as "FID (A)": protocols are lettered.
+
+    Numbers about single classes are left out.
+    """
+    overall = (one.scale for run in runs for one in run.measurements if one.is_overall)
+    found = sorted(dict.fromkeys(overall), key=lambda scale: scale[0])
     letters: dict[Any, str] = {}
     for _, protocol in found:
         letters.setdefault(protocol, _letter(len(letters)))

@@ -114,7 +114,8 @@ def test_dead_kernel_and_time_limit(write, source, limit, message):
     assert nbformat.read("out.ipynb", 4).cells[2].outputs
 
 
-REPORT = [
+SCRIPT = shutil.which("ganutils", path=Path(sys.executable).parent)
+REPORT = [SCRIPT, "report", "toy.ipynb", "--output", "out"]
     shutil.which("ganutils", path=Path(sys.executable).parent),
     "report",
     "toy.ipynb",

@@ -1,0 +1,1 @@
+"""What `tests/faults.py` is made of."""

@@ -1,0 +1,444 @@
+"""Each rule of the diagnosis on columns made by hand; tests/test_diagnosis_recorded.py has real runs."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+from ganutils import variants
+from ganutils.coverage import Coverage
+from ganutils.diagnosis import Light, Samples, diagnose, paragraph, table
+from ganutils.diagnosis.curves import Curves
+from ganutils.diagnosis.findings import Case
+from ganutils.history import History
+from ganutils.measurements import Measurement, Protocol
+
+SIGNS = (
+    "Discriminator wins",
+    "Generator collapse",
+    "Oscillation",
+    "Vanishing gradients",
+    "Exploding values",
+    "Divergence after the best point",
+    "Critic at its clip bound",
+    "Not trained long enough",
+    "Memorisation",
+)
+RANK = {"green": 0, "amber": 1, "red": 2}
+PROTOCOL = Protocol(reference="r", n_real=9, n_fake=9, network="n", resizer="r", precision="fp32")
+
+
+def record(updates=2000, per_epoch=100, **columns):
+    """A history of 20 epochs; a column is a number, or numbers spread evenly over the updates."""
+    values = {name: np.atleast_1d(value) for name, value in columns.items()}
+    rows = []
+    for step in range(1, updates + 1):
+        at = {name: float(column[(step - 1) * len(column) // updates]) for name, column in values.items()}
+        rows.append({"step": step, "epoch": step / per_epoch, **at})
+    return History(rows, [])
+
+
+def judge(sign, history, params=None, measurements=(), samples=None, rollbacks=()):
+    findings = diagnose(history, {"epochs": 20, **(params or {})}, measurements, samples, rollbacks)
+    assert [one.sign for one in findings] == list(SIGNS)
+    return findings[SIGNS.index(sign)]
+
+
+def lights(sign, histories, **rest):
+    return [str(judge(sign, history, **rest).light) for history in histories]
+
+
+def gap(value):
+    return {"D(x)": 0.5 + value / 2, "D(G(z))": 0.5 - value / 2}
+
+
+def test_discriminator_wins_from_both_sides():
+    found = lights(
+        "Discriminator wins", [record(**gap(value)) for value in (0.0, 0.84, 0.86, 0.94, 0.96, 1.0)]
+    )
+    assert found == ["green", "green", "amber", "amber", "red", "red"]
+
+
+def test_label_smoothing_lowers_the_largest_gap():
+    history = record(**gap(0.9 * 0.96))
+    assert lights("Discriminator wins", [history]) == ["amber"]
+    assert lights("Discriminator wins", [history], params={"label_smoothing": 0.1}) == ["red"]
+
+
+def test_only_the_last_quarter_tells_who_wins():
+    early = record(**{"D(x)": [0.99, 0.99, 0.99, 0.7], "D(G(z))": [0.01, 0.01, 0.01, 0.3]})
+    late = record(**{"D(x)": [0.7, 0.7, 0.7, 0.99], "D(G(z))": [0.3, 0.3, 0.3, 0.01]})
+    assert lights("Discriminator wins", [early, late]) == ["green", "red"]
+
+
+def test_the_evidence_names_columns_epochs_and_numbers():
+    finding = judge("Discriminator wins", record(**gap(0.98)))
+    assert "`D(x)` is 0.99 and `D(G(z))` 0.01" in finding.evidence
+    assert "epochs 15.2 to 20" in finding.evidence
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 300.0])
+def test_without_probabilities_the_losses_tell_who_wins(scale):
+    """A hinge loss begins near 1 + 1; what is left of it does not depend on its unit."""
+    histories = [
+        record(d_real=np.array([1, 1, end, end]) * scale, d_fake=np.array([1, 1, end, end]) * scale)
+        for end in (1.0, 0.16, 0.14, 0.06, 0.04, 0.0)
+    ]
+    assert lights("Discriminator wins", histories) == ["green", "green", "amber", "amber", "red", "red"]
+
+
+def test_scores_are_not_taken_for_probabilities():
+    history = record(**{"D(x)": 3.0, "D(G(z))": -3.0}, d_real=-2.0, d_fake=-2.0)
+    assert judge("Discriminator wins", history).light == Light.GREY
+    assert judge("Oscillation", history).light == Light.GREY
+    assert Curves(history).probabilities is None
+
+
+def test_a_critic_that_is_ahead_has_not_won():
+    finding = judge("Discriminator wins", record(distance=5.0, d_real=-3.0, d_fake=-2.0))
+    assert finding.light == Light.GREY
+    assert finding.evidence.startswith("Does not apply")
+
+
+def test_oscillation_counts_changes_of_lead_after_the_first_fifth():
+    columns = []
+    for changes in range(7):
+        settled = [0.6 if turn % 2 == 0 else 0.0 for turn in range(changes + 1)]
+        early = [0.0, 0.6] * 10  # a fifth of the run
+        late = np.repeat(settled, 80 // len(settled))
+        column = np.concatenate([early, late, np.full(80 - len(late), settled[-1])])
+        columns.append(record(**{"D(x)": 0.5 + column / 2, "D(G(z))": 0.5 - column / 2}))
+    found = lights("Oscillation", columns)
+    assert found == ["green", "green", "amber", "amber", "red", "red", "red"]
+    assert "6 times" in judge("Oscillation", columns[6]).evidence
+
+
+def test_swings_that_never_hand_over_the_lead_are_no_oscillation():
+    column = np.tile([0.9, 0.15], 20)
+    assert lights("Oscillation", [record(**{"D(x)": 0.5 + column / 2, "D(G(z))": 0.5 - column / 2})]) == [
+        "green"
+    ]
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+def test_a_critics_oscillation_does_not_depend_on_its_scale(scale):
+    steady = record(distance=np.linspace(1, 0.3, 50) * scale, d_real=-scale)
+    wild = record(distance=np.tile([1.0, -1.0], 8) * scale, d_real=-scale)
+    assert lights("Oscillation", [steady, wild]) == ["green", "red"]
+
+
+def test_rounding_noise_of_a_flat_critic_is_no_oscillation():
+    assert lights("Oscillation", [record(distance=np.tile([1e-9, -1e-9], 8), d_real=-0.5)]) == ["grey"]
+
+
+def test_vanishing_gradients_from_both_sides():
+    norms = (1.0, 2e-4, 9e-5, 2e-5, 9e-6, 0.0)
+    found = lights("Vanishing gradients", [record(g_grad=norm) for norm in norms])
+    assert found == ["green", "green", "amber", "amber", "red", "red"]
+
+
+def test_gradients_are_compared_with_their_own_height():
+    histories = [record(g_grad=[50.0, 50.0, 50.0, 50 * share]) for share in (1, 0.02, 0.009, 0.002, 0.0009)]
+    assert lights("Vanishing gradients", histories) == ["green", "green", "amber", "amber", "red"]
+
+
+@pytest.mark.parametrize(
+    ("column", "others", "values"),
+    [
+        ("g_fake", gap(0.3), (19, 21, 99, 101)),
+        ("d_penalty", {"distance": 1.0}, (999, 1001, 9999, 10001)),
+        ("d_real", {"distance": 1.0}, (-999, -1001, -9999, -10001)),
+        ("d_grad", gap(0.3), (1999, 2001, 9999, 10001)),
+    ],
+)
+def test_exploding_values_from_both_sides(column, others, values):
+    found = lights("Exploding values", [record(**others, **{column: value}) for value in values])
+    assert found == ["green", "amber", "amber", "red"]
+
+
+def test_an_explosion_that_is_over_is_amber():
+    over, on = [1.0, 500.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0, 500.0]
+    assert lights("Exploding values", [record(**gap(0.3), g_fake=peak) for peak in (over, on)]) == [
+        "amber",
+        "red",
+    ]
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf])
+def test_infinite_values_are_red(value):
+    rows = list(record(**gap(0.3), g_fake=1.0, g_grad=1.0).updates)
+    rows[699]["g_fake"] = value
+    finding = judge("Exploding values", History(rows, []))
+    assert finding.light == Light.RED
+    assert finding.evidence == "`g_fake` is infinite at epoch 7."
+
+
+def test_nan_counts_as_not_recorded():
+    """The recorder never writes one; where training went back, `rollbacks` says so."""
+    whole, holes = everything(), list(everything().updates)
+    for row in holes[700:800]:
+        row["g_grad"] = math.nan
+    assert [one.light for one in diagnose(History(holes, []), {})] == [
+        one.light for one in diagnose(whole, {})
+    ]
+
+
+def test_going_back_to_a_checkpoint_is_amber():
+    what = "d_real is nan in epoch 0.50 (update 30)"
+    finding = judge("Exploding values", record(**gap(0.3), g_fake=1.0), rollbacks=[what])
+    assert finding.light == Light.AMBER
+    assert what in finding.evidence
+
+
+def test_weights_at_the_bound_from_both_sides():
+    shares = (0.0, 0.019, 0.021, 0.26, 0.84, 0.86, 0.94, 0.96)
+    found = lights("Critic at its clip bound", [record(at_bound=share) for share in shares])
+    assert found == ["amber", "amber", "green", "green", "green", "amber", "amber", "red"]
+    assert (
+        "26.0% of the weights sit at the bound"
+        in judge("Critic at its clip bound", record(at_bound=0.26)).evidence
+    )
+
+
+def test_slope_of_a_penalised_critic():
+    found = lights("Critic at its clip bound", [record(slope=slope) for slope in (1.0, 1.7, 1.8, 2.9, 3.1)])
+    assert found == ["green", "green", "amber", "amber", "red"]
+    assert judge("Critic at its clip bound", record(**gap(0.3))).light == Light.GREY
+
+
+@pytest.mark.parametrize("d_steps", [1, 5])
+def test_too_short_counts_updates_of_the_generator(d_steps):
+    updates = (100, 499, 501, 999, 1001, 5000)
+    histories = [record(count * d_steps, per_epoch=count * d_steps / 20, g_fake=1.0) for count in updates]
+    found = lights("Not trained long enough", histories, params={"d_steps": d_steps})
+    assert found == ["red", "red", "amber", "amber", "green", "green"]
+
+
+def test_a_run_that_stopped_early():
+    histories = [record(2000, per_epoch=2000 / epochs, g_fake=1.0) for epochs in (9, 17.9, 18.1, 20)]
+    assert lights("Not trained long enough", histories) == ["amber", "amber", "green", "green"]
+    assert "2,000 updates in 9 of 20 epochs" in judge("Not trained long enough", histories[0]).evidence
+
+
+def measured(*values, name="FID", error=None, protocol=PROTOCOL):
+    return [
+        Measurement(name=name, value=value, epoch=5 * (number + 1), protocol=protocol, error=error)
+        for number, value in enumerate(values)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "expected"),
+    [
+        ((90, 60, 50, 50), "FID", "green"),
+        ((90, 50, 55, 57), "FID", "green"),
+        ((90, 50, 55, 58), "FID", "amber"),
+        ((90, 50, 60, 74), "FID", "amber"),
+        ((90, 50, 60, 76), "FID", "red"),
+        ((90, 49, 137), "FID", "red"),
+        ((0.2, 0.6, 0.6, 0.55), "precision", "green"),
+        ((0.2, 0.6, 0.6, 0.45), "precision", "amber"),
+        ((0.2, 0.6, 0.6, 0.2), "precision", "red"),
+        ((90, 50), "FID", "grey"),
+        ((), "FID", "grey"),
+    ],
+)
+def test_divergence_after_the_best_point(values, name, expected):
+    finding = judge(
+        "Divergence after the best point", record(g_fake=1.0), measurements=measured(*values, name=name)
+    )
+    assert finding.light == expected
+    if expected in ("amber", "red"):
+        assert "best at epoch 10" in finding.evidence
+        assert finding.remedy.startswith("Use the samples and the checkpoint of epoch 10;")
+
+
+def test_differences_within_two_standard_errors_are_no_divergence():
+    values = (0.09, 0.01, 0.02)
+    found = [
+        str(judge("Divergence after the best point", record(g_fake=1.0), measurements=numbers).light)
+        for numbers in (measured(*values, name="KID", error=error) for error in (None, 0.003, 0.004))
+    ]
+    assert found == ["red", "red", "green"]
+
+
+def test_numbers_of_different_protocols_are_not_mixed():
+    other = PROTOCOL.model_copy(update={"n_fake": 5})
+    numbers = [*measured(50, 49, 48), *measured(300, protocol=other)]
+    assert judge("Divergence after the best point", record(g_fake=1.0), measurements=numbers).light == "green"
+
+
+def test_a_metric_that_still_improves_asks_for_more_epochs():
+    sign = "Not trained long enough"
+    done, not_yet = measured(90, 55, 51, 50), measured(90, 70, 60, 50)
+    assert judge(sign, record(g_fake=1.0), measurements=done).light == Light.GREEN
+    finding = judge(sign, record(g_fake=1.0), measurements=not_yet)
+    assert finding.light == Light.AMBER
+    assert "FID still got better by 29% in the last third" in finding.evidence
+
+
+def test_collapse_from_both_sides():
+    found = [
+        str(judge("Generator collapse", record(g_fake=1.0), samples=Samples(64, {10.0: variety})).light)
+        for variety in (1.1, 0.61, 0.59, 0.46, 0.44, 0.0)
+    ]
+    assert found == ["green", "green", "amber", "amber", "red", "red"]
+
+
+def test_collapse_says_since_when_and_within_what():
+    samples = Samples(70, {1.0: 0.9, 3.0: 0.2, 10.0: 0.1}, within_classes=True, repeated=0.98)
+    evidence = judge("Generator collapse", record(g_fake=1.0), samples=samples).evidence
+    assert "samples of one class are 0.10 times as far apart as real images" in evidence
+    assert "since epoch 3" in evidence
+    assert "98% of the samples repeat another one" in evidence
+
+
+def test_missing_modes_are_amber_if_samples_can_be_read():
+    covered = Coverage(1000, 0.9, 96, 48, 95.9, ("background light",), (), ())
+    for readable, expected in ((0.9, "amber"), (0.4, "green")):
+        one = Coverage(**{**covered.__dict__, "readable": readable})
+        finding = judge(
+            "Generator collapse", record(g_fake=1.0), samples=Samples(64, {1.0: 0.9}, coverage=one)
+        )
+        assert finding.light == expected
+        assert ("background light" in finding.evidence) == (expected == "amber")
+
+
+def test_memorisation_from_both_sides():
+    found = [
+        str(judge("Memorisation", record(g_fake=1.0), samples=Samples(64, {1.0: 0.9}, copied=copied)).light)
+        for copied in (0.0, 0.01, 0.09, 0.11, 0.49, 0.51, 1.0, None)
+    ]
+    assert found == ["green", "green", "green", "amber", "amber", "red", "red", "grey"]
+
+
+@pytest.mark.parametrize("updates", [0, 1, 19, 69])
+def test_short_histories_are_grey_or_short(updates):
+    history = (
+        record(updates, **gap(0.99), g_fake=500.0, g_grad=0.0, at_bound=1.0) if updates else History([], [])
+    )
+    findings = diagnose(history, {"epochs": 20})
+    raised = {one.sign for one in findings if one.is_raised}
+    assert raised <= {"Not trained long enough", "Exploding values"}
+    assert paragraph(findings)
+    if not updates:
+        assert not raised
+        assert paragraph(findings) == "Too little was recorded to judge this run."
+
+
+def test_parameters_may_be_unknown():
+    assert len(diagnose(record(**gap(0.3), g_grad=1.0), {})) == len(SIGNS)
+
+
+def everything(updates=2000):
+    random = np.random.default_rng(0)
+    column = np.clip(
+        np.repeat([0.6, 0.0, 0.7, 0.05, 0.5], [300, 500, 400, 400, 400])
+        + 0.05 * random.standard_normal(2000),
+        0,
+        1,
+    )
+    both = {"D(x)": 0.5 + column / 2, "D(G(z))": 0.5 - column / 2}
+    return record(updates, **both, d_real=1 - column, d_fake=1 - column, g_fake=1 + column, g_grad=1 + column)
+
+
+def test_rows_that_were_recorded_twice_count_once():
+    once = everything()
+    twice = History([*once.updates[:1500], *once.updates[1000:]], [])
+    assert diagnose(twice, {"epochs": 20}) == diagnose(once, {"epochs": 20})
+
+
+@pytest.mark.parametrize("every", [5, 7, 20, 33])
+def test_lights_do_not_depend_on_how_often_rows_were_logged(every):
+    """Rows end with the epoch as the recorder's do: at 33 a row, each epoch ends in a row of one update."""
+    fine = everything()
+    rows = []
+    for epoch in range(20):
+        inside = fine.updates[100 * epoch : 100 * epoch + 100]
+        for start in range(0, 100, every):
+            group = inside[start : start + every]
+            means = {name: float(np.mean([row[name] for row in group])) for name in group[0]}
+            rows.append({**means, "step": group[-1]["step"], "epoch": group[-1]["epoch"]})
+    coarse = diagnose(History(rows, []), {"epochs": 20})
+    assert [one.light for one in coarse] == [one.light for one in diagnose(fine, {"epochs": 20})]
+
+
+def test_a_single_wild_update_changes_no_light():
+    calm = record(**gap(0.5), g_fake=1.0, d_grad=1.0, g_grad=1.0)
+    rows = list(calm.updates)
+    rows[1000] |= {"D(x)": 0.0, "D(G(z))": 1.0, "g_fake": 50.0, "g_grad": 0.0, "d_grad": 9000.0}
+    assert [one.light for one in diagnose(History(rows, []), {})] == [one.light for one in diagnose(calm, {})]
+
+
+MONOTONE = {
+    "Discriminator wins": [record(**gap(value)) for value in np.linspace(0, 1, 41)],
+    "Vanishing gradients": [record(g_grad=10.0**-power) for power in np.linspace(-1, 9, 41)],
+    "Exploding values": [record(**gap(0.1), g_fake=10.0**power) for power in np.linspace(-1, 9, 41)],
+    "Critic at its clip bound": [record(at_bound=share) for share in np.linspace(0.1, 1, 41)],
+    "Not trained long enough": [record(count, count / 20, g_fake=1.0) for count in range(2000, 100, -100)],
+}
+
+
+@pytest.mark.parametrize("sign", MONOTONE)
+def test_worse_is_never_judged_better(sign):
+    found = [RANK[light] for light in lights(sign, MONOTONE[sign])]
+    assert found == sorted(found)
+    assert set(found) == {0, 1, 2}
+
+
+def test_remedies_name_parameters_that_the_run_has_and_does_not_follow_yet():
+    case = Case(History([], []), {"d_norm": "batch", "d_steps": 1, "learning_rate": 1e-3})
+    ideas = ("`d_norm: spectral` (source)", "`d_steps: 1`", "`clip: 0.01`", "a lower `learning_rate`")
+    assert case.remedy(*ideas) == "`d_norm: spectral` (source); a lower `learning_rate`."
+    dense = Case(History([], []), {"d_norm": "batch", "network": "dense"})
+    assert dense.remedy("`d_norm: spectral`") == ""
+
+
+def sick():
+    """A run with everything wrong, once with a discriminator's and once with a critic's columns."""
+    samples = Samples(64, {20.0: 0.1}, repeated=1.0, copied=0.9)
+    rest = {"measurements": measured(90, 50, 200), "samples": samples}
+    column = np.concatenate([np.tile([1.0, 0.0], 12), np.full(12, 1.0)])
+    both = {"D(x)": 0.5 + column / 2, "D(G(z))": 0.5 - column / 2}
+    yield diagnose(record(400, 20, **both, g_fake=500.0, g_grad=0.0), ALL_PARAMS, **rest)
+    critic = {"distance": np.tile([1e5, -1e5], 9), "d_real": -1e5, "g_grad": 0.0, "at_bound": 1.0}
+    yield diagnose(record(400, 20, **critic), ALL_PARAMS, **rest)
+
+
+ALL_PARAMS = {
+    name: field.default
+    for variant in variants.names()
+    for name, field in variants.get(variant).Params.model_fields.items()
+}
+
+
+def test_every_sign_can_be_raised_and_its_remedy_names_real_parameters():
+    raised = {one.sign for findings in sick() for one in findings if one.is_raised}
+    assert raised == set(SIGNS)
+    for one in [one for findings in sick() for one in findings if one.is_raised]:
+        named = re.findall(r"`(\w+)(?:: [^`]*)?`", one.remedy)
+        assert named, one.sign
+        assert set(named) <= ALL_PARAMS.keys()
+
+
+def test_the_paragraph_tells_red_before_amber_and_warns_of_short_runs():
+    findings = next(sick())
+    text = paragraph(findings)
+    assert text.startswith("Discriminator wins (red): In the last quarter")
+    assert "train longer first" in text
+    assert "Not judged: critic at its clip bound." in text
+    healthy = diagnose(record(**gap(0.4), g_fake=1.0, g_grad=1.0), {"epochs": 20})
+    assert paragraph(healthy).startswith(
+        "All signs that can be judged are green: discriminator wins, oscillation"
+    )
+
+
+def test_the_light_is_a_word_and_bold_if_raised():
+    rows = table(next(sick()))
+    assert [row[0] for row in rows] == list(SIGNS)
+    assert {row[1] for row in rows} == {"**red**", "green", "grey"}
+    assert all((row[3] == "–") == (row[1] in ("green", "grey")) for row in rows)
+    healthy = table(diagnose(record(**gap(0.4), g_fake=1.0, g_grad=1.0), {"epochs": 20}))
+    assert {row[1] for row in healthy} == {"green", "grey"}
+    assert all(len(row) == 4 and row[3] == "–" for row in healthy)
