@@ -6,6 +6,7 @@ from ganutils import variants
 from ganutils.classifier import train_classifier
 from ganutils.coverage import Coverage, coverage, read_classes
 from ganutils.data import Dataset
+from ganutils.errors import MetricError
 from ganutils.metrics.drawing import draw
 from ganutils.params import RunParams
 from ganutils.runs import RunDir
@@ -20,14 +21,20 @@ def run_coverage(run: RunDir, dataset: Dataset, params: RunParams, count: int = 
 
     The classifier is trained on the run's images and kept in the cache; it reads as many as 5,000 of them
     for comparison, so that its errors are the same on both sides. Raises `RunError` if the run has no
-    checkpoint.
+    checkpoint, `MetricError` if the classifier cannot even read the run's own images.
     """
     drawn, _ = draw(variants.load(run), count, params.seed)
     order = torch.randperm(len(dataset), generator=stream(params.seed, "coverage"))[:_REAL]
     real = dataset.images[order]
     if dataset.factors is not None:
         reader = train_reader(dataset, params)
-        return coverage(reader.read(drawn), reader.read(real))
+        known = reader.read(real)
+        if not known.readable.any():
+            raise MetricError(
+                f"mode coverage: the classifier learned too little from n_images={len(dataset)} to read any. "
+                "Use a few hundred images or more."
+            )
+        return coverage(reader.read(drawn), known)
     judge = train_classifier(dataset, params)
     return coverage(
         *(read_classes(judge, images, dataset.classes) for images in (drawn, real)),

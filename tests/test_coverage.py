@@ -9,7 +9,7 @@ from ganutils import notebook
 from ganutils.coverage import Reading, coverage, read_classes
 from ganutils.data import load
 from ganutils.data.shapes import _srgb, oklab
-from ganutils.errors import DataError
+from ganutils.errors import DataError, MetricError
 from ganutils.modes import run_coverage, show_coverage
 from ganutils.runs import RunDir
 from ganutils.shape_reader import COLOURS, is_large, look, sector, train_reader
@@ -123,12 +123,12 @@ def drawn(tmp_path_factory):
     """Shapes and a reader for them, trained once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANUTILS_CACHE", str(tmp_path_factory.mktemp("cache")))
-        data = load("shapes", classes=CLASSES, n_images=1500)
+        data = load("shapes", classes=CLASSES, n_images=1200)
         return data, train_reader(data, dcgan.Params(device="cpu", precision="fp32"), epochs=4)
 
 
 def test_real_shapes_are_read_back(drawn):
-    data, reader = drawn
+    _, reader = drawn
     test = load("shapes", classes=CLASSES, n_images=600, split="test")
     read = reader.read(test.images)
     truth = {
@@ -174,6 +174,15 @@ def test_only_drawn_images_have_factors(toy_data):
         train_reader(toy_data, dcgan.Params(device="cpu"))
 
 
+def test_a_classifier_that_learned_nothing(toy_params):
+    data = load("shapes", classes=CLASSES, n_images=12)
+    params = toy_params(epochs=1)
+    run = RunDir.open(params, data)
+    train(build(params, data), data, params, run)
+    with pytest.raises(MetricError, match="n_images=12"):
+        run_coverage(run, data, params, count=50)
+
+
 def test_classes_of_other_images_are_read_by_the_classifier(drawn):
     data, reader = drawn
     judge = dataclasses.make_dataclass("Judge", ["network"])(reader.network)
@@ -184,14 +193,16 @@ def test_classes_of_other_images_are_read_by_the_classifier(drawn):
 
 
 @pytest.mark.parametrize("kind", ["shapes", "photographs"])
-def test_coverage_of_a_run(kind, toy_params, toy_data, monkeypatch):
-    data = load("shapes", classes=CLASSES, n_images=60) if kind == "shapes" else toy_data
+def test_coverage_of_a_run(kind, drawn, toy_params, toy_data, monkeypatch):
+    data = drawn[0].first(60) if kind == "shapes" else toy_data
+    monkeypatch.setattr("ganutils.modes.train_reader", lambda *_: drawn[1])
     params = toy_params(epochs=1)
     run = RunDir.open(params, data)
     train(build(params, data), data, params, run)
     found = run_coverage(run, data, params, count=50)
     assert found.images == 50
-    assert found.possible <= (72 if kind == "shapes" else 2)
+    assert [row[0] for row in found.rows].count("class") == len(data.classes)
+    assert found.possible > 40 if kind == "shapes" else found.possible <= 2
     shown = []
     monkeypatch.setattr(notebook, "display", lambda data, raw, metadata: shown.append((data, metadata)))
     show_coverage(found)
