@@ -8,7 +8,7 @@ report: .venv/installed  ## train the DCGAN notebook on the embedded data set an
 	$(BIN)/ganutils report notebooks/dcgan.ipynb -f notebooks/presets/dcgan-shapes.yaml --name dcgan-shapes
 
 test: .venv/installed  ## unit tests, notebook runs and nbval checks
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto
 
 lab: .venv/installed  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks/

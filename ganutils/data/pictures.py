@@ -1,6 +1,8 @@
 """Decoding one picture file, of whatever mode and shape, to a square RGB image."""
 
 import io
+import threading
+from contextlib import nullcontext
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -13,6 +15,9 @@ SUFFIXES = frozenset((
 ))
 # fmt: on
 MAX_PIXELS = 64_000_000  # larger pictures are refused: a small file can claim gigabytes
+LARGE_PIXELS = 8_000_000  # larger ones are decoded one at a time: each takes up to a gigabyte
+
+_one_large = threading.Lock()
 
 
 def decode(content: bytes, image_size: int) -> np.ndarray:
@@ -29,7 +34,8 @@ def decode(content: bytes, image_size: int) -> np.ndarray:
         width, height = picture.size
         if width * height > MAX_PIXELS:
             raise ValueError(f"{width}x{height} pixels, allowed are {MAX_PIXELS:,}")
-        image = _square(_rgb(ImageOps.exif_transpose(picture)))
+        with _one_large if width * height > LARGE_PIXELS else nullcontext():
+            image = _square(_rgb(ImageOps.exif_transpose(picture)))
     if image.size != (image_size, image_size):
         image = image.resize((image_size, image_size), Image.Resampling.BICUBIC)
     return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
@@ -38,14 +44,19 @@ def decode(content: bytes, image_size: int) -> np.ndarray:
 def _rgb(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I"):
         # Pillow's own conversion clips at 255. Deep grey pictures use 0..65535 in all allowed formats.
-        grey = np.asarray(picture).astype(np.float64) / 257
-        return Image.fromarray(grey.round().clip(0, 255).astype(np.uint8)).convert("RGB")
+        return Image.fromarray(_eight_bits(np.asarray(picture))).convert("RGB")
     if picture.mode == "F":
         raise ValueError("floating-point pictures have no agreed range")
     if picture.has_transparency_data:
         layer = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
     return picture.convert("RGB")
+
+
+def _eight_bits(grey: np.ndarray) -> np.ndarray:
+    """Return 16-bit grey (H, W) as uint8, rounded; some rows at a time, as floats are large."""
+    rows = [(some / 257).round().clip(0, 255).astype(np.uint8) for some in np.array_split(grey, 64)]
+    return np.concatenate(rows)
 
 
 def _square(image: Image.Image) -> Image.Image:
