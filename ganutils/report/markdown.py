@@ -19,7 +19,7 @@ _COMMENT = re.compile(r"\s*<!--.*?-->\s*", re.DOTALL)
 _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _UNNUMBERED = {"abstract", "references", "bibliography", "literature", "acknowledgements", "acknowledgments"}
 # Longer tables may break across pages.
-_WHOLE_ROWS = 14
+_WHOLE_ROWS = 25  # a table up to so long is not split over pages
 
 
 class Outline:
