@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,9 @@ class Checkpoints:
 
 
 def _read(path: Path, device: torch.device | str) -> State:
+    with zipfile.ZipFile(path) as archive:  # torch itself does not look at the checksums
+        if (broken := archive.testzip()) is not None:
+            raise ValueError(f"{broken} in it is damaged")
     state = torch.load(path, map_location=device, weights_only=True)
     if not isinstance(state, dict) or not isinstance(state.get("step"), int):
         raise ValueError("it is no checkpoint")

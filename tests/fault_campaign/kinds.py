@@ -62,7 +62,7 @@ def cut_power(trial: Trial, *, lies: bool = False) -> bool:
 
 
 def damage(pattern: str) -> Callable[[Trial], bool]:
-    """Die, and find the newest file of a pattern cut, zeroed, emptied or gone, whatever was synced."""
+    """Die, and find the newest file of a pattern damaged or gone, whatever was synced."""
 
     def fault(trial: Trial) -> bool:
         if not trial.strike("checkpoint", kill_at):
@@ -71,8 +71,15 @@ def damage(pattern: str) -> Callable[[Trial], bool]:
         if not found:
             return False
         content = found[-1].read_bytes()
-        cut = trial.random.randrange(len(content) + 1)
-        kept = [content[:cut], content[:cut] + bytes(len(content) - cut), b"", None]
+        cut = trial.random.randrange(len(content))
+        flipped = bytes([content[cut] ^ 1])
+        kept = [
+            content[:cut],
+            content[:cut] + bytes(len(content) - cut),
+            content[:cut] + flipped + content[cut + 1 :],
+            b"",
+            None,
+        ]
         _overwrite(found[-1], trial.random.choice(kept))
         return True
 
@@ -161,8 +168,8 @@ FAULTS: dict[str, Callable[[Trial], bool]] = {
     "kill while the run folder is made": between(""),
     "kill three times in a row": kill_again,
     "power cut: what was not synced is torn, zeroed or gone": cut_power,
-    "newest checkpoint cut, zeroed, empty or gone": damage("checkpoints/last.pt"),
-    "newest sample grid cut, zeroed, empty or gone": damage("samples/*.png"),
+    "newest checkpoint cut, zeroed, changed, empty or gone": damage("checkpoints/last.pt"),
+    "newest sample grid cut, zeroed, changed, empty or gone": damage("samples/*.png"),
     "end of the history cut or zeroed": damage_history,
     "disk full": fill_disk,
     "Ctrl-C at any moment": interrupt,
