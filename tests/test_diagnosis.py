@@ -55,7 +55,7 @@ def gap(value):
 
 def test_discriminator_wins_from_both_sides():
     found = lights(
-        "Discriminator wins", [record(**gap(value)) for value in (0.0, 0.84, 0.86, 0.94, 0.96, 1.0)]
+        "Discriminator wins", [record(**gap(value)) for value in (0.0, 0.89, 0.91, 0.94, 0.96, 1.0)]
     )
     assert found == ["green", "green", "amber", "amber", "red", "red"]
 

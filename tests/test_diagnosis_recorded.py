@@ -28,7 +28,11 @@ def read(name):
     first, *lines = (FOLDER / f"{name}.jsonl").read_text().splitlines()
     header = json.loads(first)
     rows = [
-        {column: value for column, value in zip(header["columns"], json.loads(line), strict=True) if value is not None}
+        {
+            column: value
+            for column, value in zip(header["columns"], json.loads(line), strict=True)
+            if value is not None
+        }
         for line in lines
     ]
     samples = header["samples"]

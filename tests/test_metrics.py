@@ -247,6 +247,17 @@ def test_without_a_test_split_halves_give_the_floor(projected, tmp_path):
     assert "half of pictures" in protocols(run)[1]
 
 
+def test_too_few_images_for_a_floor(projected, tmp_path):
+    for index, picture in enumerate(images(32)):
+        folder = tmp_path / "pictures" / ("test" if index < 8 else "train") / "ab"[index % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture.permute(1, 2, 0).numpy()).save(folder / f"{index}.png")
+    run = trained(dataset="image_folder", data_dir="pictures", n_images=0)
+    assert len(measure(run, samples=10, say=lambda text: None)) == len(NAMES)
+    assert read_floors(run) == []
+    assert [one.name for one in read_absences(run)] == ["inception score", "floor"]
+
+
 def test_a_run_on_other_images_is_refused(projected):
     run = trained()
     described = json.loads((run.path / "params.json").read_text())

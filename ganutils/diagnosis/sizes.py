@@ -8,16 +8,16 @@ import numpy as np
 from ganutils.diagnosis.findings import FEW, ORDER, Case, Finding, Light, light, too_few, worse
 
 # Adam and RMSprop add 1e-8 to each weight's root mean square gradient: with a million weights a norm below
-# 1e-5 is lost in it. Against their own height gradients of healthy runs fell to no less than 0.1.
+# 1e-5 is lost in it. Against their own height gradients of healthy runs fell to no less than 0.2.
 _NORM, _SHARE = {"amber": -1e-4, "red": -1e-5}, {"amber": -1e-2, "red": -1e-3}
 
-# Cross-entropies of healthy runs stay below 12; above 17 a probability differs from 1 by less than fp32
-# resolves. Critics' losses reached 146 and runs made to explode 1e4 and more; gradient norms 410 and 1e4.
+# Cross-entropies of healthy runs reach 7.5; above 17 a probability differs from 1 by less than fp32 resolves.
+# Critics' losses reach 146, gradient norms 374; in runs made to explode they reached 84 to 7,000 and 5e9.
 _ENTROPY, _SCORE = {"amber": 20, "red": 100}, {"amber": 1e3, "red": 1e4}
 _GRADIENT = {"amber": 2e3, "red": 1e4}
 
-# Share of weights at the bound: 0.14 to 0.68 in runs that learned, 0.98 and more with a bound that was too
-# small, 0.002 with one that was never reached.
+# Share of weights at the bound: 0.14 to 0.68 in runs that learned, 0.98 with a bound that was too small, 0.002
+# with one that was hardly ever reached.
 _AT_BOUND, _UNUSED = {"amber": 0.85, "red": 0.95}, 0.02
 # Norm of a penalised critic's gradient, 1 where the penalty holds: 1.2 to 1.4 in runs that learned.
 _SLOPE = {"amber": 1.75, "red": 3}

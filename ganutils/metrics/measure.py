@@ -9,7 +9,7 @@ from ganutils.measurements import Absence, Measurement, Protocol, write_measurem
 from ganutils.metrics.drawing import draw
 from ganutils.metrics.job import Job, prepare
 from ganutils.metrics.network import FEATURES
-from ganutils.metrics.numbers import NO_CLASSIFIER, SCORE, Number, kept, numbers, of_class
+from ganutils.metrics.numbers import FEWEST, NO_CLASSIFIER, SCORE, Number, kept, numbers, of_class
 from ganutils.metrics.table import together
 from ganutils.progress import is_watched
 from ganutils.runs import RunDir
@@ -67,6 +67,8 @@ def measure(
         fakes = job.placed(job.inception.features(images, advance=bar.update))
     found = _measurements(job, numbers(fakes, reals, job.inception.classifier), protocol)
     absent = [] if job.inception.classifier is not None else [Absence(name=SCORE, why=NO_CLASSIFIER)]
+    if not floors:
+        absent.append(Absence(name="floor", why=f"needs {FEWEST} real images that were not trained on"))
     if job.gan.prior.classes:
         each, missing = _classes(job, fakes, labels, reals)
         found, absent = found + each, absent + missing
@@ -75,7 +77,10 @@ def measure(
 
 
 def _floors(job: Job, advance: Advance) -> list[Measurement]:
+    """Return what real images score; nothing where there are too few of them."""
     held_out, words, reference = job.floor
+    if min(len(held_out), len(reference.dataset)) < FEWEST:
+        return []
     classifier = job.inception.classifier
     sets = [job.cache.features(some.images, advance) for some in (held_out, reference.dataset)]
     fakes, reals = (job.placed(some) for some in sets)
