@@ -168,25 +168,38 @@ def draw_line(axis: Axes, x: np.ndarray, y: np.ndarray, legend: str, number: int
     if not len(x):
         return
     colour = sns.color_palette("colorblind")[number % 10]
-    size = max(1, len(x) // _POINTS)
-    kept = len(x) - len(x) % size
-    blocks = y[:kept].reshape(-1, size)
-    ends = x[:kept].reshape(-1, size)[:, -1]
-    axis.fill_between(ends, blocks.min(1), blocks.max(1), color=colour, alpha=0.18, linewidth=0)
-    if size == 1:
+    ends, low, high, sums, counts = blocks_of(x, y)
+    axis.fill_between(ends, low, high, color=colour, alpha=0.18, linewidth=0)
+    if len(ends) == len(x):
         axis.plot(x, y, color=colour, alpha=0.25, linewidth=0.6)
     axis.plot(
-        ends, running_mean(blocks.mean(1)), color=colour, linestyle=DASHES[number % len(DASHES)], label=legend
+        ends, running_mean(sums, counts), color=colour, linestyle=DASHES[number % len(DASHES)], label=legend
     )
 
 
-def running_mean(values: np.ndarray, share: float = 0.05) -> np.ndarray:
-    """Return the centred mean over a window of `share` of the values; shorter windows at both ends."""
-    reach = int(len(values) * share / 2)
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    middle = np.arange(len(values))
-    low, high = np.maximum(middle - reach, 0), np.minimum(middle + reach + 1, len(values))
-    return (total[high] - total[low]) / (high - low)
+def blocks_of(x: np.ndarray, y: np.ndarray, most: int = _POINTS) -> tuple[np.ndarray, ...]:
+    """Cut columns (N,) into at most `most` blocks that differ in length by 1 at most; no value is left out.
+
+    Returns for each block its last x and the smallest, the largest, the sum and the number of its y.
+    """
+    edges = np.linspace(0, len(x), min(len(x), most) + 1).astype(int)
+    starts, counts = edges[:-1], np.diff(edges)
+    low, high, sums = (over.reduceat(y, starts) for over in (np.minimum, np.maximum, np.add))
+    return x[edges[1:] - 1], low, high, sums, counts
+
+
+def running_mean(sums: np.ndarray, counts: np.ndarray | float = 1.0, share: float = 0.05) -> np.ndarray:
+    """Return the centred mean over a window of `share` of the values; shorter windows at both ends.
+
+    The values are sums of `counts` numbers each, all of which weigh the same.
+    """
+    reach, middle = int(len(sums) * share / 2), np.arange(len(sums))
+    low, high = np.maximum(middle - reach, 0), np.minimum(middle + reach + 1, len(sums))
+    totals = [
+        np.concatenate([[0.0], np.cumsum(values)]) for values in (sums, np.broadcast_to(counts, sums.shape))
+    ]
+    means = [total[high] - total[low] for total in totals]
+    return means[0] / means[1]
 
 
 def confusion_matrix(matrix: Tensor, classes: Sequence[str], *, rows: str, columns: str) -> Figure:

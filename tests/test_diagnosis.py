@@ -62,7 +62,7 @@ def test_discriminator_wins_from_both_sides():
 
 def test_label_smoothing_lowers_the_largest_gap():
     history = record(**gap(0.9 * 0.96))
-    assert lights("Discriminator wins", [history]) == ["amber"]
+    assert lights("Discriminator wins", [history]) == ["green"]
     assert lights("Discriminator wins", [history], params={"label_smoothing": 0.1}) == ["red"]
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from ganutils.coverage import Coverage
 from ganutils.diagnosis import Samples, diagnose, paragraph
-from ganutils.diagnosis.curves import Curves
 from ganutils.history import History
 from ganutils.measurements import Measurement
 
@@ -19,8 +18,37 @@ FOLDER = Path(__file__).parent / "histories"
 WINS, COLLAPSE, SWINGS = "Discriminator wins", "Generator collapse", "Oscillation"
 VANISHES, EXPLODES, DIVERGES = "Vanishing gradients", "Exploding values", "Divergence after the best point"
 CLIPPED, SHORT, MEMORY = "Critic at its clip bound", "Not trained long enough", "Memorisation"
+SIGNS = (WINS, COLLAPSE, SWINGS, VANISHES, EXPLODES, DIVERGES, CLIPPED, SHORT, MEMORY)
 
-RAISED = {}
+HEALTHY = (
+    "dcgan-spectral-0",
+    "dcgan-spectral-1",
+    "dcgan-batch-0",
+    "dcgan-no-norm",
+    "dcgan-dense",
+    "acgan-0",
+    "siamese-0",
+    "cifar10-dcgan",
+    "cifar10-dcgan-horse",
+    "cifar10-wgan-clip",
+    "cifar10-acgan-product",
+    "shapes-dcgan",
+)
+RAISED = {  # all that is raised; what a run was made to fail in comes first
+    "lr-too-high": {EXPLODES: "red", WINS: "red", COLLAPSE: "red", SHORT: "amber"},
+    "lr-too-high-no-norm": {EXPLODES: "red"},
+    "lr-too-high-penalty": {EXPLODES: "red", CLIPPED: "red", SWINGS: "red", COLLAPSE: "amber", SHORT: "red"},
+    "d-too-often": {WINS: "red", COLLAPSE: "red", SHORT: "red"},
+    "d-too-fast": {WINS: "red", COLLAPSE: "red"},
+    "momentum-collapse": {COLLAPSE: "red"},
+    "slow-d-collapse": {COLLAPSE: "red"},
+    "swinging-0": {SWINGS: "red", SHORT: "amber"},
+    "saturated": {VANISHES: "red", COLLAPSE: "red", SWINGS: "amber", EXPLODES: "amber", SHORT: "amber"},
+    "clip-too-small": {CLIPPED: "red", VANISHES: "red", COLLAPSE: "red", SHORT: "red"},
+    "clip-too-large": {CLIPPED: "amber", COLLAPSE: "red", SHORT: "red"},
+    "cifar10-acgan-concat": {COLLAPSE: "red"},  # one image a class from epoch 1 on
+    "shapes-dcgan-short": {SHORT: "red", WINS: "red", COLLAPSE: "red"},  # 155 updates
+}
 
 
 def read(name):
@@ -42,3 +70,58 @@ def read(name):
         samples = Samples(variety=by_epoch, coverage=covered and Coverage(**covered), **samples)
     measurements = [Measurement(**one) for one in header.get("measurements", [])]
     return History(rows, []), header["params"], measurements, samples, header["rollbacks"]
+
+
+def test_every_recorded_run_is_judged_here():
+    assert {path.stem for path in FOLDER.glob("*.jsonl")} == {*HEALTHY, *RAISED}
+
+
+def test_recordings_stay_small():
+    assert sum(path.stat().st_size for path in FOLDER.glob("*.jsonl")) < 500_000
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_healthy_runs_raise_nothing(name):
+    findings = diagnose(*read(name))
+    assert {one.sign: str(one.light) for one in findings if one.is_raised} == {}
+    assert paragraph(findings).startswith("All signs that can be judged are green: ")
+
+
+@pytest.mark.parametrize("name", RAISED)
+def test_sick_runs_are_called_by_their_sickness(name):
+    findings = diagnose(*read(name))
+    assert {one.sign: str(one.light) for one in findings if one.is_raised} == RAISED[name]
+    sickness = next(iter(RAISED[name]))
+    assert f"{sickness} ({RAISED[name][sickness]}): " in paragraph(findings)
+
+
+def test_every_sign_is_raised_by_a_real_run():
+    assert {next(iter(raised)) for raised in RAISED.values()} == set(SIGNS)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.8])
+@pytest.mark.parametrize(
+    "name", ["cifar10-dcgan", "cifar10-acgan-product", "cifar10-wgan-clip", "dcgan-spectral-0"]
+)
+def test_healthy_runs_are_calm_while_they_go_on(name, share):
+    """Looked at before its end a healthy run is at most called short."""
+    history, params, measurements, samples, rollbacks = read(name)
+    history = History(history.updates[: int(share * len(history.updates))], [])
+    findings = diagnose(history, params, measurements, samples, rollbacks)
+    assert {one.sign for one in findings if one.is_raised} <= {SHORT}
+
+
+def test_clipping_at_a_quarter_is_called_normal():
+    finding = diagnose(*read("cifar10-wgan-clip"))[6]
+    assert finding.evidence.endswith(
+        "26.0% of the weights sit at the bound: an eighth to two thirds is normal for clipping."
+    )
+
+
+def test_collapse_within_classes_is_seen_in_samples_though_no_loss_shows_it():
+    history, params, _, samples, _ = read("cifar10-acgan-concat")
+    without = diagnose(history, params)
+    assert not any(one.is_raised for one in without)
+    finding = diagnose(history, params, samples=samples)[1]
+    assert "samples of one class are 0.04 times as far apart as real images" in finding.evidence
+    assert "it is so since epoch 1" in finding.evidence

@@ -23,6 +23,8 @@ def test_tiles_keep_every_pixel(toy_data):
 
 def test_running_mean_by_hand():
     assert figures.running_mean(np.array([3.0, 5.0, 7.0]), share=0.7).tolist() == [4.0, 5.0, 6.0]
+    weighted = figures.running_mean(np.array([3.0, 10.0]), np.array([1, 2]), share=1.0)
+    assert weighted.tolist() == pytest.approx([13 / 3, 13 / 3])
     constant = figures.running_mean(np.full(1000, 2.5))
     assert constant == pytest.approx(2.5)
 
@@ -34,6 +36,34 @@ def test_long_histories_are_drawn_with_few_points_and_their_true_range():
     (band,) = figure.axes[0].collections
     heights = band.get_paths()[0].vertices[:, 1]
     assert (heights.min(), heights.max()) == (0, 6)
+
+
+@pytest.mark.parametrize("count", [1, 599, 601, 1199, 50_011])
+def test_blocks_hold_every_value_once(count):
+    y = np.random.default_rng(count).normal(size=count)
+    x = np.arange(1.0, count + 1)
+    ends, low, high, sums, counts = figures.blocks_of(x, y)
+    assert len(ends) == min(count, 600)
+    assert counts.sum() == count
+    assert counts.max() - counts.min() <= 1
+    assert ends[-1] == count
+    assert (low.min(), high.max(), sums.sum()) == pytest.approx((y.min(), y.max(), y.sum()))
+    first = y[: counts[0]]
+    assert (ends[0], low[0], high[0], sums[0]) == pytest.approx(
+        (counts[0], first.min(), first.max(), first.sum())
+    )
+
+
+def test_a_fast_wave_shows_as_a_band_and_a_flat_mean():
+    """Taking every 83rd of 50,000 values would draw this wave as a slow one."""
+    rows = [
+        {"step": i, "epoch": i / 1000, "loss": float(np.sin(i * 2 * np.pi / 83.1))} for i in range(50_000)
+    ]
+    (axis,) = figures.curves(History(rows, []), figures.Panel("A", {"loss": "first"})).axes
+    (line,), (band,) = axis.lines, axis.collections
+    assert np.abs(line.get_ydata()).max() < 0.02
+    heights = band.get_paths()[0].vertices[1:-1, 1]
+    assert np.abs(heights).min() > 0.9
 
 
 def test_curves_have_titles_axes_and_legends():
