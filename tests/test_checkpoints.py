@@ -58,6 +58,34 @@ def test_a_damaged_one_falls_back_to_the_one_before_and_says_so(checkpoints, cap
     assert "previous.pt" in text
 
 
+def test_one_changed_byte_of_the_weights_is_damage(checkpoints, capsys):
+    """torch.load itself takes it."""
+    checkpoints.save(state(1))
+    checkpoints.save(state(2))
+    content = checkpoints.last.read_bytes()
+    place = content.index(torch.full((10,), 2.0).numpy().tobytes())
+    checkpoints.last.write_bytes(content[:place] + b"!" + content[place + 1 :])
+    assert torch.load(checkpoints.last)["weights"][0] != 2
+    assert checkpoints.load()["step"] == 1
+    assert "data/0 in it is damaged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("other", [[1, 2], {"weights": 1}, {"step": "1"}, None])
+def test_something_else_is_no_checkpoint(checkpoints, other):
+    torch.save(other, checkpoints.last)
+    with pytest.raises(RunError, match="it is no checkpoint"):
+        checkpoints.load()
+
+
+def test_going_back_on_purpose_keeps_the_one_before(checkpoints):
+    for number in (1, 2):
+        checkpoints.save(state(number))
+    assert checkpoints.load_previous()["step"] == 1
+    checkpoints.save(state(3))
+    assert torch.load(checkpoints.previous)["step"] == 1
+    assert Checkpoints(checkpoints.last.parent / "nowhere").load_previous() is None
+
+
 def test_an_empty_or_missing_one_falls_back_too(checkpoints):
     checkpoints.save(state(1))
     checkpoints.save(state(2))

@@ -6,6 +6,7 @@ import torch
 from ganutils.errors import RunError
 from ganutils.runs import RunDir
 from ganutils.sheets import Grid
+from ganutils.streams import stream
 
 
 def test_same_parameters_same_folder(toy_params, toy_data, tmp_path):
@@ -52,6 +53,49 @@ def test_a_folder_of_something_else_is_refused_and_left_alone(toy_params, toy_da
     with pytest.raises(RunError, match="is not a run folder"):
         RunDir.open(toy_params(run="thesis"), toy_data)
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["text.md"]
+
+
+@pytest.mark.parametrize("left", [[], [".lock", ".params.json.tmp"], ["samples/", "checkpoints/"]])
+def test_a_folder_that_a_crash_left_at_its_beginning_becomes_the_run(toy_params, toy_data, tmp_path, left):
+    (tmp_path / "mine").mkdir()
+    for name in left:
+        path = tmp_path / "mine" / name
+        path.mkdir() if name.endswith("/") else path.touch()
+    assert RunDir.open(toy_params(run="mine"), toy_data).has_grid("real")
+
+
+def test_a_folder_with_samples_of_something_else_is_refused(toy_params, toy_data, tmp_path):
+    (tmp_path / "mine" / "samples").mkdir(parents=True)
+    (tmp_path / "mine" / "samples" / "holiday.png").touch()
+    with pytest.raises(RunError, match="is not a run folder"):
+        RunDir.open(toy_params(run="mine"), toy_data)
+
+
+def test_opening_the_same_run_again_writes_nothing(toy_params, toy_data):
+    run = RunDir.open(toy_params(), toy_data)
+    before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*")}
+    with run.locked():  # as while another process trains
+        RunDir.open(toy_params(), toy_data)
+        with pytest.raises(RunError, match="another process is training"):
+            RunDir.open(toy_params(author="somebody"), toy_data)
+    assert {path: path.stat().st_mtime_ns for path in run.path.rglob("*")} == before
+
+
+def test_damaged_small_files_are_told_and_made_again(toy_params, toy_data, capsys):
+    run = RunDir.open(toy_params(), toy_data)
+    run.note_environment({"started": "1", "device": "x"})
+    for name in ("environment.json", "rollbacks.json", "samples/real.png"):
+        (run.path / name).write_bytes(b"[{")
+    assert run.rollbacks() == []
+    run.note_environment({"started": "2", "device": "y"})
+    assert run.environment() == [{"started": "2", "device": "y"}]
+    assert capsys.readouterr().out.count("WARNING") == 2
+    assert torch.equal(RunDir.open(toy_params(), toy_data).real().images[0], first_real(toy_data))
+
+
+def first_real(data):
+    order = torch.randperm(len(data), generator=stream(0, "real"))
+    return data.images[order[0]]
 
 
 def test_a_folder_that_cannot_be_written(toy_params, toy_data, tmp_path):

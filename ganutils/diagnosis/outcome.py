@@ -132,8 +132,8 @@ def memorisation(case: Case) -> Finding:
         return Finding(sign, Light.GREY, "Cannot be judged: samples were not compared with training images.")
     colour = light(samples.copied, **_COPIED)
     evidence = (
-        f"{samples.copied:.0%} of {samples.count} samples are nearer to a training image than 99 in 100 "
-        "training images are to any other, measured in pixels against their next neighbours."
+        f"{samples.copied:.0%} of {samples.count} samples copy a training image, judged by pixels; about 1% "
+        "would be chance."
     )
     remedy = case.remedy(
         "`n_images: 0`, or more images of your own",

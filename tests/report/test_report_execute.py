@@ -116,12 +116,6 @@ def test_dead_kernel_and_time_limit(write, source, limit, message):
 
 SCRIPT = shutil.which("ganutils", path=Path(sys.executable).parent)
 REPORT = [SCRIPT, "report", "toy.ipynb", "--output", "out"]
-    shutil.which("ganutils", path=Path(sys.executable).parent),
-    "report",
-    "toy.ipynb",
-    "--output",
-    "out",
-]
 
 
 def interrupted(command, after, times=1):

@@ -1,0 +1,127 @@
+"""Going on after crashes that the files of a run tell of; tests/faults.py makes real ones."""
+
+import shutil
+
+import pytest
+import torch
+
+from ganutils import training
+from ganutils.errors import RunError
+from ganutils.runs import RunDir
+from ganutils.training import train
+from ganutils.variants import build
+
+EVERY_UPDATE = {"checkpoint_minutes": 1e-9}
+
+
+def run_of(params, data):
+    gan, run = build(params, data), RunDir.open(params, data)
+    train(gan, data, params, run)
+    return run
+
+
+def content(run):
+    """What must not depend on how often a run was interrupted."""
+    state = run.checkpoints.load()
+    grids = [run.samples(epoch).images for epoch in run.sample_epochs()]
+    return run.history().updates, state["generator"] | state["discriminator"], grids
+
+
+def assert_same(first, second):
+    (updates, weights, grids), (other_updates, other_weights, other_grids) = content(first), content(second)
+    assert updates == other_updates
+    assert all(torch.equal(value, other_weights[name]) for name, value in weights.items())
+    assert len(grids) == len(other_grids)
+    assert all(torch.equal(*pair) for pair in zip(grids, other_grids, strict=True))
+
+
+@pytest.fixture
+def whole(toy_params, toy_data):
+    return run_of(toy_params(run="whole", **EVERY_UPDATE), toy_data)
+
+
+@pytest.fixture
+def damaged(toy_params, toy_data):
+    """A run like `whole` to be damaged, and a function that starts it again."""
+    params = toy_params(run="damaged", **EVERY_UPDATE)
+    return run_of(params, toy_data), lambda: run_of(params, toy_data)
+
+
+def test_a_run_whose_last_checkpoint_is_missing_is_not_finished(whole, damaged, capsys):
+    """As after a crash between the last line of the history and the last checkpoint."""
+    run, again = damaged
+    shutil.move(run.checkpoints.previous, run.checkpoints.last)
+    capsys.readouterr()
+    again()
+    assert "nothing trained" not in capsys.readouterr().out
+    assert_same(whole, run)
+
+
+@pytest.mark.parametrize("name", ["epoch-00002", "latest"])
+def test_a_damaged_grid_is_made_again(whole, damaged, capsys, name):
+    run, again = damaged
+    (run.path / "samples" / f"{name}.png").write_bytes(b"\x89PNG")
+    again()
+    assert f"samples/{name}.png is damaged or gone. Going back to previous.pt" in capsys.readouterr().out
+    assert_same(whole, run)
+
+
+@pytest.mark.parametrize("file", ["history.jsonl", "epochs.jsonl"])
+def test_a_history_shorter_than_the_checkpoint_is_recorded_again(whole, damaged, capsys, file):
+    run, again = damaged
+    path = run.path / file
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    again()
+    assert "lines up to update 10. Going back to previous.pt" in capsys.readouterr().out
+    assert_same(whole, run)
+    assert [row["step"] for row in run.history().epochs] == [5, 10]
+
+
+def test_what_no_checkpoint_can_bring_back_is_told(damaged, capsys):
+    run, again = damaged
+    path = run.path / "history.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[4:]))
+    again()
+    assert "history.jsonl has 6 of 10 lines up to update 10. It stays missing." in capsys.readouterr().out
+
+
+def test_grids_of_other_epochs_may_be_asked_for_later(toy_params, toy_data, capsys):
+    run_of(toy_params(run="mine", epochs=2, sample_epochs="2"), toy_data)
+    run = run_of(toy_params(run="mine", epochs=3, sample_epochs="every 1"), toy_data)
+    assert "WARNING" not in capsys.readouterr().out
+    assert run.sample_epochs() == [2, 3]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RunError, OSError(28, "No space left on device")])
+def test_a_cell_that_is_run_again_in_the_same_kernel_begins_with_the_first_weights(
+    whole, toy_params, toy_data, monkeypatch, error
+):
+    """The networks in memory have been trained when the first checkpoint is still to come."""
+    params = toy_params(run="again")
+    gan, run = build(params, toy_data), RunDir.open(params, toy_data)
+    original = training._Loop._update
+
+    def failing(loop, indices):
+        if loop.state.step == 3:
+            raise error
+        return original(loop, indices)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training._Loop, "_update", failing)
+        with pytest.raises(RunError if isinstance(error, OSError) else error):
+            train(gan, toy_data, params, run)
+    train(gan, toy_data, params, run)
+    assert_same(whole, run)
+
+
+def test_a_disk_that_fills_up_while_samples_are_drawn(toy_params, toy_data, monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    params = toy_params()
+    gan, run = build(params, toy_data), RunDir.open(params, toy_data)
+    monkeypatch.setattr(RunDir, "save_grid", full)
+    with pytest.raises(
+        RunError, match=r"cannot be written \(No space left on device\)\. The last checkpoint"
+    ):
+        train(gan, toy_data, params, run)
