@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ganutils.data import Batch, Dataset, load_dataset, to_float, to_uint8
     from ganutils.diagnosis import show_diagnosis
     from ganutils.history import History
+    from ganutils.modes import run_coverage, show_coverage
     from ganutils.notebook import read_parameters, show, show_data, show_environment, show_table
     from ganutils.quality import nearest_images, show_metrics
     from ganutils.runs import RunDir
@@ -33,7 +34,9 @@ __all__ = [
     "load_dataset",
     "nearest_images",
     "read_parameters",
+    "run_coverage",
     "show",
+    "show_coverage",
     "show_data",
     "show_diagnosis",
     "show_environment",
@@ -50,6 +53,7 @@ _HOMES = {
     "data": ("Batch", "Dataset", "load_dataset", "to_float", "to_uint8"),
     "diagnosis": ("show_diagnosis",),
     "history": ("History",),
+    "modes": ("run_coverage", "show_coverage"),
     "notebook": ("read_parameters", "show", "show_data", "show_environment", "show_table"),
     "quality": ("nearest_images", "show_metrics"),
     "runs": ("RunDir",),

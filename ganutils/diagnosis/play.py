@@ -48,7 +48,8 @@ def discriminator_wins(case: Case) -> Finding:
     colour = light(gap, **_GAP)
     evidence = (
         f"In the last quarter ({fake.last.when}) `{on_real}` is {real.last.median:.3g} and `{on_fake}` "
-        f"{fake.last.median:.3g}, {gap:.0%} of the largest possible gap; in the second quarter it was {before:.0%}."
+        f"{fake.last.median:.3g}, {gap:.0%} of the largest possible gap; in the second quarter it was "
+        f"{before:.0%}."
     )
     return Finding(sign, colour, evidence, remedy if colour != Light.GREEN else "")
 

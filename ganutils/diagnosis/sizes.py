@@ -16,8 +16,8 @@ _NORM, _SHARE = {"amber": -1e-4, "red": -1e-5}, {"amber": -1e-2, "red": -1e-3}
 _ENTROPY, _SCORE = {"amber": 20, "red": 100}, {"amber": 1e3, "red": 1e4}
 _GRADIENT = {"amber": 2e3, "red": 1e4}
 
-# Share of weights at the bound: 0.14 to 0.68 in runs that learned, 0.98 with a bound that was too small, 0.002
-# with one that was hardly ever reached.
+# Share of weights at the bound: 0.14 to 0.68 in runs that learned, 0.98 with a bound that was too small,
+# 0.002 with one that was hardly ever reached.
 _AT_BOUND, _UNUSED = {"amber": 0.85, "red": 0.95}, 0.02
 # Norm of a penalised critic's gradient, 1 where the penalty holds: 1.2 to 1.4 in runs that learned.
 _SLOPE = {"amber": 1.75, "red": 3}

@@ -10,9 +10,13 @@ from ganutils.report.markup import call, string
 LONGEST = 6000
 DEEPEST = 40
 
-# The only code that tylax needs; anything else behind `#` could run code from the notebook.
-_CODE = re.compile(r"#(?:none(?![\w-])|h\(\d+(?:\.\d+)?(?:fr|em)\)|text\(fill: [a-z]+\)\[)")
-_STRING = re.compile(r'"(?:\\.|[^"\\])*"')
+# What Typst reads as a whole: a string, an escaped character, a comment, and the only code that tylax needs.
+_WHOLE = re.compile(
+    r'"(?:\\.|[^"\\])*"|\\.|/\*[^*/]*\*/|#(?:none(?![\w-])|h\(\d+(?:\.\d+)?(?:fr|em)\)|text\(fill: [a-z]+\)\[)',
+    re.DOTALL,
+)
+# Everything else of this kind could run code from the notebook; `std` holds Typst's functions in formulas.
+_DANGER = re.compile(r'[#$`"]|/\*|\*/|//|std')
 
 
 class FormulaError(ValueError):
@@ -60,10 +64,9 @@ def _translate(latex: str) -> str:
 
 
 def _refuse_code(typst_source: str) -> None:
-    bare = _STRING.sub("", typst_source).replace("\\\\", "").replace("\\#", "").replace("\\$", "")
-    left = set(_CODE.sub("", bare)) & set('#$`"')
+    left = sorted(set(_DANGER.findall(_WHOLE.sub(" ", typst_source))))
     if left:
-        raise FormulaError(f"it holds {' '.join(sorted(left))} or a command that tylax does not know")
+        raise FormulaError(f"it holds {' '.join(left)} or a command that tylax does not know")
 
 
 def _depth(latex: str) -> int:

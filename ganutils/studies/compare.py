@@ -60,6 +60,12 @@ def scales(runs: list[FinishedRun]) -> dict[Scale, str]:
     return {(name, protocol): f"{name} ({letters[protocol]})" for name, protocol in found}
 
 
+def headline(scales: dict[Scale, str]) -> dict[Scale, str]:
+    """Return FID and KID alone, which have room in an overview; everything if neither was measured."""
+    found = {scale: title for scale, title in scales.items() if scale[0] in ("FID", "KID")}
+    return found or scales
+
+
 def _letter(index: int) -> str:
     first, last = divmod(index, 26)
     return (_letter(first - 1) if first else "") + chr(ord("A") + last)

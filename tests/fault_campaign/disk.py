@@ -49,7 +49,7 @@ class Watch:
 
     def _tell(self, verb: str, path: str | os.PathLike) -> None:
         path = os.path.abspath(path)
-        if self._is_busy or not path.startswith(self._folder):
+        if self._is_busy or not (path + os.sep).startswith(self._folder):
             return
         number, self._count = self._count, self._count + 1
         self._is_busy = True  # what the strike itself does with files does not count

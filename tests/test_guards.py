@@ -1,0 +1,59 @@
+"""What stops a run early, and what is refused before it begins."""
+
+import pytest
+import torch
+
+from ganutils.errors import ParameterError, RunError
+from ganutils.hardware import choose
+from ganutils.objective import Terms
+from ganutils.runs import RunDir
+from ganutils.training import train
+from ganutils.variants import build
+
+
+class SteepAtZero:
+    """An objective whose loss is finite and whose gradient is not: the root of a sum of squares at 0."""
+
+    def __init__(self, objective):
+        self.generator_terms, self.constrain = objective.generator_terms, objective.constrain
+        self.objective = objective
+
+    def discriminator_terms(self, discriminator, real, fake):
+        terms = self.objective.discriminator_terms(discriminator, real, fake)
+        length = (next(discriminator.parameters()) * 0).square().sum().sqrt()
+        return Terms({**terms.losses, "length": length}, terms.watched)
+
+
+def test_a_gradient_that_is_not_finite_stops_with_epoch_and_advice(toy_params, toy_data):
+    params = toy_params()
+    gan, run = build(params, toy_data), RunDir.open(params, toy_data)
+    with pytest.raises(RunError, match=r"d_grad is nan in epoch 0\.20 \(update 1\)\. Lower learning_rate"):
+        train(gan._replace(objective=SteepAtZero(gan.objective)), toy_data, params, run)
+    assert run.history().updates == []
+
+
+def test_an_unknown_precision_names_those_that_there_are(toy_params):
+    with pytest.raises(ParameterError, match=r"precision='fp16': must be 'auto', 'fp32' or 'bf16'"):
+        toy_params(precision="fp16")
+
+
+def test_a_precision_that_the_device_cannot_do(toy_params, monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    with pytest.raises(ParameterError, match=r"precision='bf16': is not supported on mps\. Use"):
+        choose(toy_params(device="mps", precision="bf16"))
+
+
+def test_a_gpu_of_a_number_that_is_not_there(toy_params, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(ParameterError, match="device='cuda:2': is not on this machine"):
+        choose(toy_params(device="cuda:2"))
+
+
+@pytest.mark.parametrize("values", [{"device": "cuda"}, {"device": "gpu"}])
+def test_a_device_that_is_not_there_leaves_no_folder(toy_params, toy_data, monkeypatch, tmp_path, values):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ParameterError, match="device="):
+        params = toy_params(**values)
+        build(params, toy_data)
+    assert not (tmp_path / "runs").exists()
