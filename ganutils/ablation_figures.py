@@ -37,7 +37,9 @@ def curves(runs: Sequence[AblationRun]) -> Figure:
         for axis in panels[len(names) :]:
             axis.remove()
         lines = panels[0].lines
-        figure.legend(lines, [line.get_label() for line in lines], loc="outside lower center", ncols=3)
+        labels = [line.get_label() for line in lines]
+        across = 3 if max(map(len, labels)) < 30 else 2
+        figure.legend(lines, labels, loc="outside lower center", ncols=across)
     return figure
 
 

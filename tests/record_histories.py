@@ -83,7 +83,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "momentum-collapse": ("dcgan", {**SPECTRAL, "beta1": 0.9, "epochs": 20}),
     "slow-d-collapse": ("dcgan", {**SPECTRAL, "learning_rate": 2e-3, "d_learning_rate": 0.02, "epochs": 20}),
     # Momentum, a short memory for step sizes and long steps: the networks run past each other.
-    **{f"swinging-{seed}": ("dcgan", {**SWINGING, "seed": seed}) for seed in range(2)},
+    **{f"swinging-{seed}": ("dcgan", {**SWINGING, "seed": seed}) for seed in range(3)},
     # Steps too long and momentum: best in the middle, then worse again.
     "diverging": ("dcgan", {**SPECTRAL, "beta1": 0.95, "learning_rate": 2e-3, "epochs": 20}),
     # No gradient: a generator driven into saturation, a critic clipped to almost nothing.

@@ -59,24 +59,37 @@ def test_a_critic_that_is_ahead_has_not_won():
     assert finding.evidence.startswith("Does not apply")
 
 
-def test_oscillation_counts_changes_of_lead_after_the_first_fifth():
-    columns = []
-    for changes in range(7):
-        settled = [0.6 if turn % 2 == 0 else 0.0 for turn in range(changes + 1)]
+def leads(column):
+    column = np.asarray(column)
+    return record(**{"D(x)": 0.5 + column / 2, "D(G(z))": 0.5 - column / 2})
+
+
+def test_oscillation_counts_turns_after_the_first_fifth():
+    histories = []
+    for turns in range(8):
         early = [0.0, 0.6] * 10  # a fifth of the run
-        late = np.repeat(settled, 80 // len(settled))
-        column = np.concatenate([early, late, np.full(80 - len(late), settled[-1])])
-        columns.append(record(**{"D(x)": 0.5 + column / 2, "D(G(z))": 0.5 - column / 2}))
-    found = lights("Oscillation", columns)
-    assert found == ["green", "green", "amber", "amber", "red", "red", "red"]
-    assert "6 times" in judge("Oscillation", columns[6]).evidence
+        late = [0.6 if place * (turns + 1) // 80 % 2 == 0 else 0.1 for place in range(80)]
+        histories.append(leads(early + late))
+    found = lights("Oscillation", histories)
+    assert found == ["green"] * 4 + ["amber"] * 2 + ["red"] * 2
+    assert "turns 7 times" in judge("Oscillation", histories[7]).evidence
 
 
-def test_swings_that_never_hand_over_the_lead_are_no_oscillation():
-    column = np.tile([0.9, 0.15], 20)
-    assert lights("Oscillation", [record(**{"D(x)": 0.5 + column / 2, "D(G(z))": 0.5 - column / 2})]) == [
-        "green"
+def test_swings_count_if_they_go_below_half_by_a_quarter():
+    deep, shallow, tiny = [0.8, 0.2], [0.8, 0.5], [0.2, 0.05]
+    found = lights("Oscillation", [leads(np.tile(pair, 20)) for pair in (deep, shallow, tiny)])
+    assert found == ["red", "green", "green"]
+
+
+def test_short_dips_are_no_oscillation():
+    """One of 50 blocks each time, as in a healthy run of DCGAN on CIFAR-10; five are too many."""
+    dips = [0.6] * 49 + [0.1]
+    long_dips = [0.6] * 45 + [0.1] * 5
+    histories = [
+        record(8000, 400, **{"D(x)": 0.5 + column / 2, "D(G(z))": 0.5 - column / 2})
+        for column in (np.tile(dips, 8), np.tile(long_dips, 8))
     ]
+    assert lights("Oscillation", histories) == ["green", "red"]
 
 
 @pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
@@ -186,7 +199,7 @@ def test_parameters_may_be_unknown():
 def everything(updates=2000):
     random = np.random.default_rng(0)
     column = np.clip(
-        np.repeat([0.6, 0.0, 0.7, 0.05, 0.5], [300, 500, 400, 400, 400])
+        np.repeat([0.6, 0.0, 0.7, 0.05, 0.6, 0.0, 0.6], [500, 250, 250, 250, 250, 250, 250])
         + 0.05 * random.standard_normal(2000),
         0,
         1,

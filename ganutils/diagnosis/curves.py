@@ -22,6 +22,11 @@ from ganutils.history import History
 BLOCK = 20  # updates: the batch-to-batch noise of healthy runs averages out, their swings do not
 
 
+def epoch_name(epoch: float) -> str:
+    """Return an epoch as text: three digits, or all of a larger whole number."""
+    return f"{epoch:.3g}" if epoch < 100 else f"{epoch:.0f}"
+
+
 class Blocks(NamedTuple):
     """Means over blocks of updates, finite values only, and the epochs (fractions) where blocks end."""
 
@@ -48,7 +53,7 @@ class Blocks(NamedTuple):
     @property
     def when(self) -> str:
         """The epochs in words."""
-        first, last = f"{self.epochs[0]:.3g}", f"{self.epochs[-1]:.3g}"
+        first, last = epoch_name(self.epochs[0]), epoch_name(self.epochs[-1])
         return f"epoch {last}" if first == last else f"epochs {first} to {last}"
 
 

@@ -6,6 +6,7 @@ The numbers beside the limits are those of the recorded runs in tests/histories 
 import math
 from collections.abc import Sequence
 
+from ganutils.diagnosis.curves import epoch_name
 from ganutils.diagnosis.findings import Case, Finding, Light, light, worse
 from ganutils.measurements import Measurement, Scale, is_rising
 
@@ -36,7 +37,7 @@ def generator_collapse(case: Case) -> Finding:
     colour = light(-samples.variety[epoch], **_VARIETY)
     of = "samples of one class" if samples.within_classes else "samples"
     evidence = (
-        f"At epoch {epoch:.3g} neighbouring {of} are {samples.variety[epoch]:.2f} times as far apart as "
+        f"At epoch {epoch_name(epoch)} neighbouring {of} are {samples.variety[epoch]:.2f} times as far apart as "
         f"real images, in pixels{_since(samples.variety)}."
     )
     if samples.repeated is not None and colour != Light.GREEN:
@@ -74,7 +75,7 @@ def _since(variety: dict[float, float]) -> str:
         if variety[epoch] > limit:
             break
         first = epoch
-    return "" if first == epochs[-1] else f"; it is so since epoch {first:.3g}"
+    return "" if first == epochs[-1] else f"; it is so since epoch {epoch_name(first)}"
 
 
 def divergence(case: Case) -> Finding:
@@ -111,7 +112,7 @@ def too_short(case: Case) -> Finding:
     epoch, planned = case.curves.epochs[-1], case.params.get("epochs")
     done = epoch / planned if planned else 1.0
     colour = worse(light(-updates, **_UPDATES), light(-done, **_DONE))
-    evidence = f"The generator made {updates:,} updates in {epoch:.3g} of {planned or epoch:.3g} epochs."
+    evidence = f"The generator made {updates:,} updates in {epoch_name(epoch)} of {planned or epoch_name(epoch)} epochs."
     gain = _last_gain(_longest(case.measurements))
     if gain is not None:
         name, share = gain

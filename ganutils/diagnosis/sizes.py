@@ -5,6 +5,7 @@ The numbers beside the limits are those of the recorded runs in tests/histories 
 
 import numpy as np
 
+from ganutils.diagnosis.curves import epoch_name
 from ganutils.diagnosis.findings import FEW, ORDER, Case, Finding, Light, light, too_few, worse
 
 # Adam and RMSprop add 1e-8 to each weight's root mean square gradient: with a million weights a norm below
@@ -56,13 +57,13 @@ def exploding_values(case: Case) -> Finding:
     )
     if broken := curves.first_infinite():
         name, epoch = broken
-        return Finding(sign, Light.RED, f"`{name}` is infinite at epoch {epoch:.3g}.", remedy)
+        return Finding(sign, Light.RED, f"`{name}` is infinite at epoch {epoch_name(epoch)}.", remedy)
     peaks = [_peak(case, name) for name in (*curves.terms, "d_grad", "g_grad") if name in curves]
     if not peaks:
         return Finding(sign, Light.GREY, "Cannot be judged: the history has no losses and no gradients.")
     # The largest in units of its own limit is told.
     colour, _, name, value, epoch = max(peaks, key=lambda peak: (ORDER.index(peak[0]), peak[1]))
-    evidence = f"The largest mean over 20 updates is `{name}` {value:.3g} at epoch {epoch:.3g}"
+    evidence = f"The largest mean over 20 updates is `{name}` {value:.3g} at epoch {epoch_name(epoch)}"
     if case.rollbacks:
         colour = worse(colour, Light.AMBER)
         evidence = f"Training went back {len(case.rollbacks)} times, first as {case.rollbacks[0]}. {evidence}"

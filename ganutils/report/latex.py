@@ -21,6 +21,9 @@ _TAG = re.compile(r"\\tag\*?\s*\{([^{}]*)\}")
 _PHANTOM = re.compile(r"\\[hv]?phantom\s*" + _GROUP)
 _UNSEEN = re.compile(r"\\label\s*\{[^{}]*\}|\\(?:nonumber|notag|displaystyle|limits)(?![A-Za-z])")
 _COMMENT = re.compile(r"(?<!\\)%[^\n]*")
+_SPACE = re.compile(r"\\hspace\*?\s*\{\s*(-?\d+(?:\.\d+)?(?:em|pt|cm|mm|in))\s*\}")
+_COLOURED = re.compile(r"\\textcolor\s*\{([a-z]+)\}\s*" + _GROUP)
+COLOURS = ("black", "blue", "gray", "green", "lime", "olive", "orange", "purple", "red", "teal", "yellow")
 _STYLES = {"textit": "italic", "textbf": "bold", "texttt": "mono", "mathtt": "mono", "textsf": "sans"}
 
 # Slots are operator names, which the converter hands through; digits would be split from the letters.
@@ -48,9 +51,11 @@ class Slots:
 def tidy(latex: str, slots: Slots, translate: Callable[[str], str]) -> str:
     """Return `latex` as the converter can take it; `translate` converts formulas inside words."""
     latex = _COMMENT.sub("", latex.strip())
+    latex = _COLOURED.sub(lambda m: _coloured(m, slots, translate), latex)
     latex = _TEXT.sub(lambda m: slots.keep(_words(m[1], m[2], translate)), latex)
     latex = _TAG.sub(lambda m: r"\qquad " + slots.keep(string(f"({m[1]})")), latex)
     latex = _UNSEEN.sub("", latex)
+    latex = _SPACE.sub(lambda m: slots.keep(f"#h({m[1]}) "), latex)
     latex = _PHANTOM.sub(r"\\quad ", latex)
     latex = _CASES.sub(lambda m: re.sub(r"(?<!\\)&", r"& \\quad ", m[0]), latex)
     latex = _ENVIRONMENT.sub(lambda m: rf"\{m[1]}{{aligned}}" if m[2] in _ALIGNED else "", latex)
@@ -68,6 +73,12 @@ def _words(command: str, body: str, translate: Callable[[str], str]) -> str:
     # A space beside the quotes in Typst's source shows, one inside them at their end would show twice.
     space = " " if plain.endswith(" ") else ""
     return f"{_STYLES.get(command, 'upright')}({string(plain.strip())}){space}"
+
+
+def _coloured(match: re.Match[str], slots: Slots, translate: Callable[[str], str]) -> str:
+    if match[1] not in COLOURS:
+        return match[2]
+    return slots.keep(f"text(fill: #{match[1]}, {translate(match[2])})")
 
 
 def _name(command: str, body: str) -> str:

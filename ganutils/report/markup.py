@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 # These are Unicode's and Typst's line ends; one at a wrong place would start a list or a heading.
 _NEWLINES = re.compile(r"[\t\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
-_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+# Control characters, and marks that would turn the direction of the text behind them.
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 # Quotes and sentence marks mean nothing to Typst (quotes become typographic ones); the rest is escaped.
 _SPECIAL = re.compile(r"[!-/:-@\[-`{-~]")
@@ -15,7 +16,7 @@ _BREAK = "\u200b"  # zero-width space: a place where a line may break
 
 
 def clean(text: str) -> str:
-    """Return `text` without control characters and lone surrogates; line ends and tabs stay."""
+    """Return `text` without control and direction characters and lone surrogates; line ends and tabs stay."""
     return _CONTROLS.sub("", _SURROGATES.sub("\ufffd", text))
 
 

@@ -3,16 +3,18 @@
 import re
 from functools import lru_cache
 
-from ganutils.report.latex import Slots, tidy
+from ganutils.report.latex import COLOURS, Slots, tidy
 from ganutils.report.markup import call, string
 
 # A formula is a line or two; limits keep a hostile one from exhausting the converter's stack.
 LONGEST = 6000
 DEEPEST = 40
 
-# What Typst reads as a whole: a string, an escaped character, a comment, and the only code that tylax needs.
+# What Typst reads as a whole: a string, an escaped character, a comment, and the only code that is needed,
+# which neither a field nor arguments may follow.
 _WHOLE = re.compile(
-    r'"(?:\\.|[^"\\])*"|\\.|/\*[^*/]*\*/|#(?:none(?![\w-])|h\(\d+(?:\.\d+)?(?:fr|em)\)|text\(fill: [a-z]+\)\[)',
+    r'"(?:\\.|[^"\\])*"|\\.|/\*[^*/]*\*/'
+    rf"|#(?:none|h\(-?\d+(?:\.\d+)?(?:fr|em|pt|cm|mm|in)\)|{'|'.join(COLOURS)})(?![\w.(\[-])",
     re.DOTALL,
 )
 # Everything else of this kind could run code from the notebook; `std` holds Typst's functions in formulas.
