@@ -50,7 +50,7 @@ def test_divergence_after_the_best_point(values, name, expected):
     assert finding.light == expected
     if expected in ("amber", "red"):
         assert "best at epoch 10" in finding.evidence
-        assert finding.remedy.startswith("Use the samples and the checkpoint of epoch 10;")
+        assert finding.remedy.startswith("Use the samples and the checkpoint of epoch 10")
 
 
 def test_differences_within_two_standard_errors_are_no_divergence():
@@ -60,6 +60,11 @@ def test_differences_within_two_standard_errors_are_no_divergence():
         for numbers in (measured(*values, name="KID", error=error) for error in (None, 0.003, 0.004))
     ]
     assert found == ["red", "red", "green"]
+
+
+def test_the_best_epoch_is_named_even_if_no_parameter_helps():
+    finding = judge("Divergence after the best point", record(g_fake=1.0), measurements=measured(90, 50, 200))
+    assert finding.remedy == "Use the samples and the checkpoint of epoch 10."
 
 
 def test_numbers_of_different_protocols_are_not_mixed():

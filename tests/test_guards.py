@@ -54,6 +54,5 @@ def test_a_gpu_of_a_number_that_is_not_there(toy_params, monkeypatch):
 def test_a_device_that_is_not_there_leaves_no_folder(toy_params, toy_data, monkeypatch, tmp_path, values):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ParameterError, match="device="):
-        params = toy_params(**values)
-        build(params, toy_data)
+        build(toy_params(**values), toy_data)
     assert not (tmp_path / "runs").exists()

@@ -37,8 +37,8 @@ def generator_collapse(case: Case) -> Finding:
     colour = light(-samples.variety[epoch], **_VARIETY)
     of = "samples of one class" if samples.within_classes else "samples"
     evidence = (
-        f"At epoch {epoch_name(epoch)} neighbouring {of} are {samples.variety[epoch]:.2f} times as far apart as "
-        f"real images, in pixels{_since(samples.variety)}."
+        f"At epoch {epoch_name(epoch)} neighbouring {of} are {samples.variety[epoch]:.2f} times as far apart "
+        f"as real images, in pixels{_since(samples.variety)}."
     )
     if samples.repeated is not None and colour != Light.GREEN:
         evidence += f" {samples.repeated:.0%} of the samples repeat another one."
@@ -99,7 +99,7 @@ def divergence(case: Case) -> Finding:
         "a lower `learning_rate`",
     )
     if colour != Light.GREEN:
-        remedy = f"Use the samples and the checkpoint of epoch {top.epoch}; {remedy}"
+        remedy = f"Use the samples and the checkpoint of epoch {top.epoch}{remedy and '; '}{remedy or '.'}"
     return Finding(sign, colour, evidence, remedy if colour != Light.GREEN else "")
 
 
@@ -112,7 +112,8 @@ def too_short(case: Case) -> Finding:
     epoch, planned = case.curves.epochs[-1], case.params.get("epochs")
     done = epoch / planned if planned else 1.0
     colour = worse(light(-updates, **_UPDATES), light(-done, **_DONE))
-    evidence = f"The generator made {updates:,} updates in {epoch_name(epoch)} of {planned or epoch_name(epoch)} epochs."
+    reached = epoch_name(epoch)
+    evidence = f"The generator made {updates:,} updates in {reached} of {planned or reached} epochs."
     gain = _last_gain(_longest(case.measurements))
     if gain is not None:
         name, share = gain

@@ -98,8 +98,8 @@ def oscillation(case: Case) -> Finding:
         return Finding(sign, colour, f"{evidence}, without swinging back and forth.")
     first, last = (epoch_name(settled.epochs[turns[end]]) for end in (0, -1))
     evidence = (
-        f"Between epochs {first} and {last} the {what} turns {len(turns)} times from its usual value to below "
-        f"half of it or back; it is there {below:.0%} of the time."
+        f"Between epochs {first} and {last} the {what} turns {len(turns)} times from its usual value to "
+        f"below half of it or back; it is there {below:.0%} of the time."
     )
     remedy = case.remedy(
         "a lower `learning_rate`",

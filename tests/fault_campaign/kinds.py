@@ -44,7 +44,8 @@ def within(kind: str, verbs: str, most: int) -> Callable[[Trial], bool]:
 def kill_again(trial: Trial) -> bool:
     """Die three times in a row."""
     numbers = [trial.random.randrange(40) for _ in range(3)]
-    return all([trial.end(trial.session(strike=lambda n=number: kill_at(n))) for number in numbers])
+    ends = [trial.end(trial.session(strike=lambda n=number: kill_at(n))) for number in numbers]
+    return all(ends)
 
 
 def cut_power(trial: Trial, *, lies: bool = False) -> bool:
