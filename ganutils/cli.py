@@ -115,9 +115,10 @@ def _report(options: argparse.Namespace) -> None:
 def _check(notebook: Path, values: dict[str, Any]) -> None:
     """Raise `ParameterError` for values that the notebook's Params refuse, before a kernel starts."""
     from ganutils.report.execute import check_names, read
+    from ganutils.report.foreign import tidied
     from ganutils.report.notebook import front
 
-    node = read(notebook)
+    node = tidied(read(notebook))
     check_names(node, values, notebook)
     kind, _, name = front(node).parameters_of.rpartition(" ")
     if kind == "Parameters of":

@@ -10,6 +10,8 @@ from typing import Any
 from ganutils.errors import ReportError
 from ganutils.paths import project_root
 from ganutils.report.execute import StoppedError, execute, read
+from ganutils.report.foreign import tidied
+from ganutils.report.html import to_html
 from ganutils.report.notebook import run_folder
 
 
@@ -40,7 +42,7 @@ def export(notebook: str | Path, pdf: str | Path | None = None, *, show_code: bo
 
     source = Path(notebook)
     target = Path(pdf) if pdf else source.with_suffix(".pdf")
-    node = read(source)
+    node = tidied(read(source))
     try:
         made, _ = ReportExporter(show_code=show_code).from_notebook_node(
             node, {"metadata": {"name": source.stem}}
@@ -48,7 +50,14 @@ def export(notebook: str | Path, pdf: str | Path | None = None, *, show_code: bo
     except Exception as error:  # whatever went wrong, hours of computing shall still give something to read
         problem = str(error) if isinstance(error, ReportError) else f"{type(error).__name__}: {error}"
         html = target.with_suffix(".html")
-        _write(html, _html(node, source, problem))
+        try:
+            page = to_html(node, source.stem, problem)
+        except Exception as second:
+            raise ReportError(
+                f"{source} can be made neither PDF ({problem}) nor HTML ({type(second).__name__}: {second}); "
+                "the notebook itself is kept."
+            ) from error
+        _write(html, page)
         return ReportFiles(source, None, html, problem, run_folder(node))
     _write(target, made)
     return ReportFiles(source, target, run=run_folder(node))
@@ -88,25 +97,6 @@ def report(
     for ending in (".partial.pdf", ".partial.html"):
         executed.with_suffix(ending).unlink(missing_ok=True)
     return export(executed, pdf, show_code=show_code)
-
-
-def _html(node: Any, source: Path, problem: str) -> bytes:
-    import copy
-    import html
-
-    from nbconvert import HTMLExporter
-
-    exporter = HTMLExporter(
-        exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True, embed_images=True
-    )
-    node = copy.deepcopy(node)
-    for output in (output for cell in node.cells for output in cell.get("outputs", []) if "data" in output):
-        for kind in [kind for kind in output.data if "widget" in kind]:
-            del output.data[kind]  # needs a live kernel, and stops nbconvert if it is incomplete
-    body, _ = exporter.from_notebook_node(node, {"metadata": {"name": source.stem}})
-    note = f"<p><strong>The PDF of this report could not be made.</strong> {html.escape(problem)}</p>"
-    head, tag, rest = body.partition("<main>")
-    return (head + tag + note + rest if tag else note + body).encode()
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ganutils.errors import ParameterError, ReportError
+from ganutils.report.foreign import tidied
 from ganutils.report.kernel import running
 from ganutils.report.notebook import parse_cell, tagged
 from ganutils.report.streams import plain_lines, without_ansi
@@ -51,7 +52,7 @@ def execute(
     from papermill.exceptions import PapermillExecutionError
 
     source, target, parameters = Path(notebook), Path(output), dict(parameters or {})
-    check_names(read(source), parameters, source)
+    check_names(tidied(read(source)), parameters, source)
     target.parent.mkdir(parents=True, exist_ok=True)
     echo = _Echo(progress)
     try:
@@ -84,8 +85,11 @@ def execute(
         raise StoppedError(_stopped(cause, _last_begun(target), target), target) from error
     except KeyboardInterrupt:
         raise _interrupted(target) from None
-    except (OSError, RuntimeError, LookupError, ValueError) as error:
-        raise ReportError(f"{source} cannot be run: {type(error).__name__}: {error}") from error
+    except StoppedError:
+        raise
+    except Exception as error:  # papermill and nbformat raise many types for a notebook that is not in order
+        reason = (str(error) or "no reason given").splitlines()[0]
+        raise ReportError(f"{source} cannot be run: {type(error).__name__}: {reason}") from error
     finally:
         echo.close()
     return target

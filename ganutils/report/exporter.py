@@ -7,6 +7,7 @@ from traitlets import Bool, Int, List, Unicode, default
 
 from ganutils.errors import ReportError
 from ganutils.report.document import build
+from ganutils.report.foreign import tidied
 from ganutils.report.typesetting import Source, TypesettingError, typeset
 
 
@@ -33,7 +34,7 @@ class ReportExporter(Exporter):
 
         The same notebook gives the same bytes. Raises ReportError if it cannot be typeset.
         """
-        notebook, resources = super().from_notebook_node(nb, resources=resources, **kwargs)
+        notebook, resources = super().from_notebook_node(tidied(nb), resources=resources, **kwargs)
         name = resources.get("metadata", {}).get("name") or "Report"
         source, front = build(notebook, name=name, show_code=self.show_code, stream_lines=self.stream_lines)
         pdf = self._typeset(source, front.timestamp)

@@ -86,10 +86,11 @@ def heading(notebook: Any) -> str | None:
 
 
 def read_parameters(notebook: Any) -> list[Parameter]:
-    """Return the parameters of a notebook node: papermill's injected values over the cell's defaults."""
-    cell, injected = tagged(notebook, "parameters"), tagged(notebook, "injected-parameters")
-    defaults = parse_cell(cell.source) if cell else {}
-    values = parse_cell(injected.source) if injected else {}
+    """Return the parameters of a notebook node: papermill's injected values over the cell's defaults.
+
+    A cell that is not plain Python, as in notebooks of other languages, has none.
+    """
+    defaults, values = (_assigned(tagged(notebook, tag)) for tag in ("parameters", "injected-parameters"))
     known = [
         Parameter(name, _as_typed(values[name][0], default) if name in values else default, default, meaning)
         for name, (default, meaning) in defaults.items()
@@ -104,13 +105,18 @@ def parse_cell(source: str) -> dict[str, tuple[Any, str]]:
 
     A value that is no literal is returned as its source text. Raises SyntaxError if it is not Python.
     """
+    try:
+        body = ast.parse(source).body
+        tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    except (ValueError, RecursionError, MemoryError, tokenize.TokenError) as error:
+        raise SyntaxError(str(error) or "it is nested too deeply") from None
     comments = {
         token.end[0]: token.string.lstrip("# ").strip()
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        for token in tokens
         if token.type == tokenize.COMMENT and token.line.strip() != token.string.strip()
     }
     found = {}
-    for node in ast.parse(source).body:
+    for node in body:
         if isinstance(node, ast.AnnAssign) and node.value is not None:
             target = node.target
         elif isinstance(node, ast.Assign) and len(node.targets) == 1:
@@ -120,6 +126,13 @@ def parse_cell(source: str) -> dict[str, tuple[Any, str]]:
         if isinstance(target, ast.Name):
             found[target.id] = (_literal(node.value, source), comments.get(node.end_lineno, ""))
     return found
+
+
+def _assigned(cell: Any | None) -> dict[str, tuple[Any, str]]:
+    try:
+        return parse_cell(cell.source) if cell else {}
+    except SyntaxError:
+        return {}
 
 
 def _literal(node: ast.expr, source: str) -> Any:
