@@ -39,7 +39,7 @@ def _cell(cell: dict[str, Any]) -> dict[str, Any]:
     }
     if cell["cell_type"] == "code":
         count = cell.get("execution_count")
-        tidy["execution_count"] = count if isinstance(count, int) and 0 <= count < 2**31 else None
+        tidy["execution_count"] = count if type(count) is int and 0 <= count < 2**31 else None
         outputs = [_output(output) for output in _sequence(cell.get("outputs")) if isinstance(output, dict)]
         tidy["outputs"] = [output for output in outputs if output]
     elif attachments := _mapping(cell.get("attachments")):

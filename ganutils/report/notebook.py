@@ -137,7 +137,9 @@ def _assigned(cell: Any | None) -> dict[str, tuple[Any, str]]:
 
 def _literal(node: ast.expr, source: str) -> Any:
     try:
-        return ast.literal_eval(node)
+        value = ast.literal_eval(node)
+        repr(value)  # numbers of thousands of digits cannot be shown
+        return value
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return ast.get_source_segment(source, node)
 
