@@ -4,19 +4,20 @@ from collections.abc import Sequence
 
 import matplotlib as mpl
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from ganutils.ablation_numbers import Quantity, shared_terms
-from ganutils.figures import DASHES, STYLE, WIDTH, hold_most, running_mean
+from ganutils.comparison_figures import wrapped
+from ganutils.figures import hold_most, running_mean
 from ganutils.studies.ablation import AblationRun
+from ganutils.style import COLOURS, DASHES, STYLE, WIDTH
 
 _POINTS = 200  # a longer history is drawn as the means of so many stretches
 _BASE, _REPEAT = "0.45", "0.7"
-_LABELS = 1.4  # inches for the names of rows
+_NAME = 22  # characters in a line of the name of a row
 
 
 def curves(runs: Sequence[AblationRun]) -> Figure:
@@ -59,7 +60,7 @@ def _line(run: AblationRun) -> dict[str, object]:
 
 def _colour(run: AblationRun) -> object:
     own = {"base": _BASE, "repeat": _REPEAT}
-    colours = [colour for colour in sns.color_palette("colorblind") if len(set(colour)) > 1]  # no grey
+    colours = COLOURS[:-1]  # the last one is grey
     return own.get(run.row.kind) or colours[(run.number - 2) % len(colours)]
 
 
@@ -72,7 +73,8 @@ def effects(runs: Sequence[AblationRun], quantities: Sequence[Quantity]) -> Figu
     drawn = [one for one in quantities if one.values]
     across = min(3, len(drawn))
     down = -(-len(drawn) // across)
-    height = down * (0.19 * len(runs) + 0.55) + 0.3
+    names = [wrapped(run.label, _NAME) for run in runs]
+    height = down * (max(0.19, 0.12 * max(map(len, names))) * len(runs) + 0.55) + 0.3
     with mpl.rc_context({**STYLE, "xtick.labelsize": 7, "ytick.labelsize": 7, "axes.titlesize": 8}):
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         panels = figure.subplots(down, across, squeeze=False, sharey=True)
@@ -80,7 +82,7 @@ def effects(runs: Sequence[AblationRun], quantities: Sequence[Quantity]) -> Figu
             _dots(axis, runs, one)
         for axis in panels.flat[len(drawn) :]:
             axis.remove()
-        panels[0, 0].set_yticks([run.number for run in runs], [run.label for run in runs])
+        panels[0, 0].set_yticks([run.number for run in runs], ["\n".join(name) for name in names])
         panels[0, 0].invert_yaxis()
         marks = {
             "base": Line2D([], [], color=_BASE, linewidth=1),

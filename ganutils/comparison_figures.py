@@ -3,18 +3,18 @@
 A run has the same colour, dashes and marker in every figure.
 """
 
-import textwrap
+import re
 from collections.abc import Sequence
 
 import matplotlib as mpl
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ganutils.figures import DASHES, STYLE, WIDTH, draw_line, hold_most, tiles
+from ganutils.figures import draw_line, hold_most, tiles
 from ganutils.finished import FinishedRun
 from ganutils.measurements import Scale, is_rising
+from ganutils.style import STYLE, WIDTH, look
 
 _TALLEST = 7.4  # inches: with its caption, the figure of all losses fits on one page
 _LABELS = 1.6  # inches for the names of rows
@@ -73,7 +73,7 @@ def strip(runs: Sequence[FinishedRun], columns: int) -> Figure:
             epoch, grid = run.last_samples
             axis.imshow(tiles(grid.images[:count], count), interpolation="nearest")
             axis.set_anchor("W")
-            text = [*textwrap.wrap(run.label, 24), f"epoch {epoch}", *_mark(run, runs[0], count)]
+            text = [*wrapped(run.label, 26), f"epoch {epoch}", *_mark(run, runs[0], count)]
             label.text(1, 0.5, "\n".join(text), ha="right", va="center", fontsize=7)
             for one in (label, axis):
                 one.set_axis_off()
@@ -97,6 +97,16 @@ def _mark(run: FinishedRun, first: FinishedRun, count: int) -> list[str]:
     return [*told, "latents unknown" if shared is None else f"{shared} of {count} latents of run 1"]
 
 
+def wrapped(text: str, width: int) -> list[str]:
+    """Cut a name into lines of at most `width` characters, at spaces and behind , = + / _ and hyphens."""
+    lines = [""]
+    for piece in re.findall(r"[^\s,=+/_-]*(?:[\s,=+/_-]+|$)", text):
+        if lines[-1] and len((lines[-1] + piece).rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return [line.strip() for line in lines]
+
+
 def metric(runs: Sequence[FinishedRun], scales: dict[Scale, str], spent: str) -> Figure:
     """Draw metrics against what was spent: `minutes`, `g_step` or `step`; a panel a metric and protocol.
 
@@ -116,7 +126,8 @@ def metric(runs: Sequence[FinishedRun], scales: dict[Scale, str], spent: str) ->
         for axis in panels[len(scales) :]:
             axis.remove()
         drawn = {line.get_label(): line for axis in panels[: len(scales)] for line in axis.lines}
-        figure.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=2)
+        ncols = 3 if max(map(len, drawn)) < 30 else 2
+        figure.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=ncols)
     return figure
 
 
@@ -128,8 +139,7 @@ def _curve(axis: Axes, run: FinishedRun, scale: Scale, spent: str) -> None:
     axis.plot(
         [run.spent(one.epoch, spent) for one in found],
         [one.value for one in found],
-        color=sns.color_palette("colorblind")[index % 10],
-        linestyle=DASHES[index % len(DASHES)],
+        **look(index),
         marker=_MARKERS[index % len(_MARKERS)],
         markersize=4,
         label=run.label,

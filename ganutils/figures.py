@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import matplotlib as mpl
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -16,27 +15,15 @@ from torch import Tensor
 from ganutils.history import History
 from ganutils.runs import RunDir
 from ganutils.sheets import Grid
+from ganutils.style import DASHES, STYLE, WIDTH, look
 
-STYLE = {
-    **sns.axes_style("whitegrid"),
-    **sns.plotting_context("paper"),
-    "axes.prop_cycle": mpl.cycler(color=sns.color_palette("colorblind")),
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 9,
-    "axes.titleweight": "bold",
-    "figure.dpi": 110,
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "grid.linewidth": 0.5,
-    "legend.frameon": False,
-    "lines.linewidth": 1.4,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "ganutils",
-}
-WIDTH = 6.4  # inches between the margins of a page
+__all__ = ["DASHES", "STYLE", "WIDTH"]
+
+_WIDE = 16  # images in a row of a strip
+_TALLEST = 5.2  # inches of some grids, so that text finds a place on their page
+_TILE = 0.42  # inches of an image whose neighbours carry names
+_NAMES = 0.9  # inches for the names of rows
 _POINTS = 600  # a line of more points than this is drawn as its mean and range
-DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1, 1, 1)))  # tell lines apart in black and white
 
 
 def tiles(images: Tensor, columns: int, gap: int = 2) -> np.ndarray:
@@ -51,25 +38,35 @@ def tiles(images: Tensor, columns: int, gap: int = 2) -> np.ndarray:
 
 
 def grids(sheets: Mapping[str, Grid], *, across: int = 3, width: float = WIDTH) -> Figure:
-    """Draw titled grids side by side, `across` in a row."""
+    """Draw titled grids side by side, `across` in a row; a pixel has the same size in all of them."""
     across = min(across, len(sheets))
     down = -(-len(sheets) // across)
-    pictures = {title: tiles(grid.images, grid.columns) for title, grid in sheets.items()}
-    ratio = max(picture.shape[0] / picture.shape[1] for picture in pictures.values())
+    pictures = [tiles(grid.images, grid.columns) for grid in sheets.values()]
+    widths = [max(picture.shape[1] for picture in pictures[column::across]) for column in range(across)]
+    heights = [
+        max(picture.shape[0] for picture in pictures[row * across : (row + 1) * across])
+        for row in range(down)
+    ]
+    title = 0.25 if any(sheets) else 0.06  # inches
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width, down * (width / across * ratio + 0.25)), layout="constrained")
-        axes = list(figure.subplots(down, across, squeeze=False).flat)
-        for axis, (title, picture) in zip(axes, pictures.items(), strict=False):
+        ratio = sum(heights) / sum(widths)
+        width = min(width, (_TALLEST - down * title) / ratio + 0.08 * across)
+        height = (width - 0.08 * across) * ratio + down * title
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.subplots(down, across, squeeze=False, width_ratios=widths, height_ratios=heights)
+        for axis, name, picture in zip(axes.flat, sheets, pictures, strict=False):
             axis.imshow(picture, interpolation="nearest")
-            axis.set_title(title)
-        for axis in axes:
+            axis.set_title(name)
+            axis.set_anchor("N")  # grids of fewer rows hang from the same line
+        for axis in axes.flat:
             axis.set_axis_off()
     return figure
 
 
 def real_images(run: RunDir) -> Figure:
     """Draw some of the images that the run was trained on."""
-    return grids({"": run.real()}, width=0.6 * WIDTH)
+    real = run.real()
+    return grids({"": Grid(real.images, min(_WIDE, len(real.images)))})
 
 
 def epoch_grid(run: RunDir, at_most: int = 5, notes: Mapping[int, str] | None = None) -> Figure:
@@ -77,27 +74,34 @@ def epoch_grid(run: RunDir, at_most: int = 5, notes: Mapping[int, str] | None = 
 
     `notes` adds a text to the title of an epoch. A run that stopped earlier shows its latest samples.
     """
-    sheets = {"real": run.real()}
+    samples = {}
     for epoch in run.sample_epochs(at_most):
         note = f": {notes[epoch]}" if notes and epoch in notes else ""
-        sheets[f"epoch {epoch}{note}"] = run.samples(epoch)
-    if len(sheets) == 1:
-        return grids({**sheets, run.latest().title: run.latest()}, across=2)
-    return grids(sheets, across=2 if len(sheets) in (2, 4) else 3)
+        samples[f"epoch {epoch}{note}"] = run.samples(epoch)
+    samples = samples or {run.latest().title: run.latest()}
+    count = 1 + len(samples)
+    return grids({"real": _real_beside(run, samples), **samples}, across=2 if count in (2, 4) else 3)
 
 
 def real_and_generated(run: RunDir, epoch: int | None = None) -> Figure:
     """Draw real images beside the samples of an epoch, the latest unless it is named."""
     samples = run.samples(epoch) if epoch else run.latest()
     real = f"real, {run.described['data']['label']}"
-    return grids({real: run.real(), f"generated, {samples.title}": samples}, across=2)
+    shown = {f"generated, {samples.title}": samples}
+    return grids({real: _real_beside(run, shown), **shown}, across=2)
+
+
+def _real_beside(run: RunDir, samples: Mapping[str, Grid]) -> Grid:
+    """Return real images, laid out as the samples are, in full rows if there are enough for one."""
+    columns, images = next(iter(samples.values())).columns, run.real().images
+    return Grid(images[: len(images) // columns * columns or len(images)], columns, "real")
 
 
 def labelled_rows(grid: Grid, names: Sequence[str], title: str = "", *, width: float = WIDTH) -> Figure:
     """Draw a grid whose rows carry names."""
     picture = tiles(grid.images, grid.columns)
     with mpl.rc_context(STYLE):
-        height = (width - 0.9) * picture.shape[0] / picture.shape[1] + 0.3
+        height = (width - _NAMES) * picture.shape[0] / picture.shape[1] + 0.3
         figure = Figure(figsize=(width, height), layout="constrained")
         figure.get_layout_engine().set(w_pad=0.1)  # names are wider at the dots per inch of print
         axis = figure.subplots()
@@ -114,7 +118,8 @@ def labelled_rows(grid: Grid, names: Sequence[str], title: str = "", *, width: f
 def class_grid(run: RunDir, epoch: int | None = None) -> Figure:
     """Draw the samples of a conditional run: a row a class, the same latents in each row."""
     samples = run.samples(epoch) if epoch else run.latest()
-    return labelled_rows(samples, run.described["data"]["classes"], samples.title)
+    width = min(WIDTH, _NAMES + _TILE * samples.columns)
+    return labelled_rows(samples, run.described["data"]["classes"], samples.title, width=width)
 
 
 @dataclass(frozen=True)
@@ -167,14 +172,13 @@ def draw_line(axis: Axes, x: np.ndarray, y: np.ndarray, legend: str, number: int
     """Draw a column: thin or as a band what was recorded, thick its running mean, in the style `number`."""
     if not len(x):
         return
-    colour = sns.color_palette("colorblind")[number % 10]
+    style = look(number)
+    colour = style["color"]
     ends, low, high, sums, counts = blocks_of(x, y)
     axis.fill_between(ends, low, high, color=colour, alpha=0.18, linewidth=0)
     if len(ends) == len(x):
         axis.plot(x, y, color=colour, alpha=0.25, linewidth=0.6)
-    axis.plot(
-        ends, running_mean(sums, counts), color=colour, linestyle=DASHES[number % len(DASHES)], label=legend
-    )
+    axis.plot(ends, running_mean(sums, counts), label=legend, **style)
 
 
 def blocks_of(x: np.ndarray, y: np.ndarray, most: int = _POINTS) -> tuple[np.ndarray, ...]:
@@ -206,7 +210,7 @@ def confusion_matrix(matrix: Tensor, classes: Sequence[str], *, rows: str, colum
     """Draw counts (K, K) as shares of each row: what was asked for (rows), what was seen (columns)."""
     shares = (matrix / matrix.sum(1, keepdim=True).clamp(min=1)).numpy()
     with mpl.rc_context({**STYLE, "axes.grid": False}):
-        figure = Figure(figsize=(0.75 * WIDTH, 0.66 * WIDTH), layout="constrained")
+        figure = Figure(figsize=(0.64 * WIDTH, 0.54 * WIDTH), layout="constrained")
         axis = figure.subplots()
         picture = axis.imshow(shares, vmin=0, vmax=1, cmap="cividis")
         for (row, column), share in np.ndenumerate(shares):

@@ -38,7 +38,7 @@ def choose(params: RunParams) -> Hardware:
     Raises `ParameterError` if the device is not there or cannot do the precision.
     """
     device = _device(params.device)
-    fast = _has_fast_bf16(device)
+    fast = has_fast_bf16(device)
     if params.precision == "bf16" and device.type == "mps":
         raise ParameterError("precision='bf16': is not supported on mps. Use precision='fp32'.")
     precision = params.precision if params.precision != "auto" else ("bf16" if fast else "fp32")
@@ -58,7 +58,8 @@ def _device(wanted: str) -> torch.device:
     return device
 
 
-def _has_fast_bf16(device: torch.device) -> bool:
+def has_fast_bf16(device: torch.device) -> bool:
+    """Say whether bf16 arithmetic is faster than fp32 on a device."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     # Without such instructions bf16 on a CPU is emulated and slower than fp32; old torch cannot tell.

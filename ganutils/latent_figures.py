@@ -8,11 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ganutils.figures import STYLE, WIDTH, labelled_rows
+from ganutils.figures import labelled_rows
 from ganutils.latents import ranking, standard_error
 from ganutils.sheets import Grid
-
-_DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)))  # tell lines apart in black and white
+from ganutils.style import DASHES, STYLE, WIDTH
 
 
 def varied_rows(rows: Mapping[str, Tensor], columns: Sequence[str], xlabel: str) -> Figure:
@@ -59,7 +58,7 @@ def along(panels: Mapping[str, Mapping[str, Tensor]], xlabel: str, *, height: fl
         for axis, (title, lines) in zip(
             figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
         ):
-            for (legend, values), dashes in zip(lines.items(), _DASHES, strict=False):
+            for (legend, values), dashes in zip(lines.items(), DASHES, strict=False):
                 _band(axis, values, legend, dashes)
             axis.set(title=title, xlabel=xlabel)
         figure.axes[0].legend()

@@ -18,9 +18,10 @@ from matplotlib.figure import Figure
 from ganutils import studies, variants
 from ganutils.data import Dataset
 from ganutils.errors import ParameterError
-from ganutils.figures import STYLE
 from ganutils.params import NotebookParams
+from ganutils.pixels import sharpen
 from ganutils.runs import RunDir
+from ganutils.style import STYLE, WIDTH
 
 _OWN = "# Parameters of"
 _INJECTED = "# Parameters"
@@ -76,19 +77,23 @@ def _plain_names(shell: InteractiveShell) -> list[str]:
     ]
 
 
-def show(figure: Figure, caption: str, alt: str, *, width: str = "full") -> None:
-    """Show a figure with a caption (Markdown, what to see in it) and an alt text (what it looks like)."""
+def show(figure: Figure, caption: str, alt: str, *, width: str | None = None) -> None:
+    """Show a figure with a caption (Markdown, what to see in it) and an alt text (what it looks like).
+
+    `width` on the page: "full", "wide" (0.8 of the text) or "column" (half); without it the figure's own.
+    """
     has_pixels = any(axis.images for axis in figure.axes)
-    data = {"image/png": _render(figure, "png", 220)}
+    size = {"image/png": {"width": round(figure.get_figwidth() * 110)}}
+    share = min(1.0, round(figure.get_figwidth() / WIDTH, 3))
+    data = {"image/png": _render(figure, "png", sharpen(figure))}
     if not has_pixels:
         data["image/svg+xml"] = _render(figure, "svg", 72).decode()
-    about = {"caption": caption, "alt": alt, "width": width}
-    size = {"image/png": {"width": round(figure.get_figwidth() * 110)}}
+    about = {"caption": caption, "alt": alt, "width": width or share}
     display(data, raw=True, metadata={"ganutils": about, **size})
     _markdown(f"*{caption}*", {"role": "caption"})
 
 
-def _render(figure: Figure, kind: str, dpi: int) -> bytes:
+def _render(figure: Figure, kind: str, dpi: float) -> bytes:
     content = io.BytesIO()
     stamp = {"Date": None} if kind == "svg" else {"Software": None}
     with rc_context(STYLE):

@@ -1,12 +1,12 @@
-"""Progress: a picture and a bar where a person looks on, one plain line an epoch elsewhere."""
+"""Progress: a picture and a bar in an open notebook, one plain line an epoch elsewhere."""
 
-import os
 import sys
 import time
 from collections.abc import Callable
+from html import escape
 from typing import TYPE_CHECKING
 
-from tqdm.auto import tqdm
+from ganutils.places import Place, is_open_notebook
 
 if TYPE_CHECKING:
     from ganutils.live import LiveFigure
@@ -15,14 +15,6 @@ if TYPE_CHECKING:
 def is_watched() -> bool:
     """Say whether output goes to a terminal or to a notebook that a person has open."""
     return is_open_notebook() or sys.stderr.isatty()
-
-
-def is_open_notebook() -> bool:
-    """Say whether a person has this notebook open.
-
-    Jupyter servers name the session in the environment of the kernels that they start; papermill does not.
-    """
-    return "JPY_SESSION_NAME" in os.environ
 
 
 class Progress:
@@ -34,16 +26,15 @@ class Progress:
     def __init__(
         self, total: int, done: int, epochs: int, batch: int, live: Callable[[], "LiveFigure"]
     ) -> None:
-        self._live = live() if is_open_notebook() else None
-        self._bar = None
-        if self._live is not None:
-            self._live.redraw()
-        if is_watched():
-            self._bar = tqdm(total=total, initial=done, unit="update", dynamic_ncols=True, leave=False)
         self._epochs, self._batch = epochs, batch
-        self._started = time.monotonic()
         self._first, self._total, self._done = done, total, done
         self.score = ""  # the newest one, as text
+        self._live = live() if is_open_notebook() else None
+        self._place = Place()
+        if self._live is not None:
+            self._live.redraw()
+            self._place.show(_bar(done / total, f"epoch {self._epoch()}/{epochs}"))
+        self._started = time.monotonic()
 
     def advance(self, done: int, values: dict[str, float]) -> None:
         """Show that `done` updates are made, with the means of what they recorded."""
@@ -51,34 +42,42 @@ class Progress:
         if self._live is not None:
             self._live.add(values)
             self._live.refresh()
-        if self._bar is not None:
-            speed = self._batch * (done - self._first) / max(1e-9, time.monotonic() - self._started)
-            epoch = min(self._epochs, done * self._epochs // self._total + 1)
-            self._bar.set_description_str(f"epoch {epoch}/{self._epochs}", refresh=False)
-            told = [f"{speed:.0f} images/s", *([self.score] if self.score else [])]
-            self._bar.set_postfix_str(", ".join(told), refresh=False)
-            self._bar.update(done - self._bar.n)
+            facts = [f"epoch {self._epoch()}/{self._epochs}", self._speed(), f"{clock(self._left())} left"]
+            self._place.show(_bar(done / self._total, _joined(*facts, self.score)))
 
     def epoch(self, epoch: int, means: dict[str, float], images_per_second: float) -> None:
-        """Tell the end of an epoch in one line."""
-        if self._bar is not None:
+        """Tell the end of an epoch in one line where no picture does."""
+        if self._live is not None:
             return
-        spent = time.monotonic() - self._started
-        left = spent / max(1, self._done - self._first) * (self._total - self._done)
         shown = "  ".join(f"{name} {value:.3f}" for name, value in means.items())
         score = f"  {self.score}" if self.score else ""
         print(
             f"epoch {epoch}/{self._epochs}  {shown}{score}  {images_per_second:.0f} images/s  "
-            f"{clock(left)} left",
+            f"{clock(self._left())} left",
             flush=True,
         )
 
     def close(self) -> None:
-        """Remove the bar; the picture stays, as training left it."""
-        if self._live is not None:
-            self._live.redraw()
-        if self._bar is not None:
-            self._bar.close()
+        """Leave the picture as training left it, and a line in place of the bar."""
+        if self._live is None:
+            return
+        self._live.redraw()
+        epochs = f"{self._done * self._epochs / self._total:.2f}".rstrip("0").rstrip(".")
+        speed = [self._speed(), clock(self._spent())] if self._done > self._first else []
+        text = _joined(f"{epochs} of {self._epochs} epochs", *speed, self.score)
+        self._place.show({"text/html": _line(escape(text)), "text/plain": text})
+
+    def _epoch(self) -> int:
+        return min(self._epochs, self._done * self._epochs // self._total + 1)
+
+    def _spent(self) -> float:
+        return time.monotonic() - self._started
+
+    def _speed(self) -> str:
+        return f"{self._batch * (self._done - self._first) / max(1e-9, self._spent()):.0f} images/s"
+
+    def _left(self) -> float:
+        return self._spent() / max(1, self._done - self._first) * (self._total - self._done)
 
 
 def clock(seconds: float) -> str:
@@ -86,3 +85,18 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _joined(*facts: str) -> str:
+    return " · ".join(fact for fact in facts if fact)
+
+
+def _bar(share: float, text: str) -> dict[str, str]:
+    """Return a bar that is full at 1, as wide as the picture above it, and a text below it."""
+    bar = f'<progress value="{share:.4f}" max="1" style="width: 100%; display: block"></progress>'
+    return {"text/html": _line(bar + escape(text)), "text/plain": f"{share:4.0%}  {text}"}
+
+
+def _line(html: str) -> str:
+    style = "max-width: 800px; font-variant-numeric: tabular-nums"  # digits of one width: nothing trembles
+    return f'<div style="{style}">{html}</div>'

@@ -15,7 +15,7 @@ from ganutils.latents import from_normal
 from ganutils.objective import Gan
 from ganutils.params import PriorKind
 from ganutils.prior import Prior, traverse
-from ganutils.progress import is_watched
+from ganutils.places import is_open_notebook
 from ganutils.sampling import generate
 from ganutils.streams import stream
 
@@ -103,7 +103,7 @@ def show_sliders(gan: Gan, **settings: object) -> Explorer | None:
 
     Papermill would store widgets that nobody can move.
     """
-    if not is_watched():
+    if not is_open_notebook():
         print("Sliders appear here when the notebook runs in JupyterLab.")
         return None
     explorer = Explorer(gan, **settings)

@@ -3,11 +3,9 @@
 import time
 
 import torch
-from torch import Tensor
 
-from ganutils.augment import augment
-from ganutils.data import Batch, Dataset, to_float
-from ganutils.data.batches import epoch_order, flip_some
+from ganutils.data import Dataset
+from ganutils.data.batches import epoch_order
 from ganutils.environment import facts
 from ganutils.errors import DivergedError, RunError
 from ganutils.hardware import choose
@@ -23,6 +21,7 @@ from ganutils.runs import RunDir
 from ganutils.state import TrainState
 from ganutils.stopping import StopSignal
 from ganutils.streams import stream
+from ganutils.update import Update
 
 MOST_ROLLBACKS = 5  # after which the step size is 1/32 and something else is wrong
 
@@ -67,12 +66,12 @@ class _Loop:
     """One session of training."""
 
     def __init__(self, gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> None:
-        self.gan, self.params, self.run = gan, params, run
+        self.params, self.run = params, run
         self.hardware = choose(params)
         self.state = TrainState(gan, params, self.hardware.device)
-        self.images = dataset.images.to(self.hardware.device)
-        self.labels = dataset.labels.to(self.hardware.device)
-        self.steps_per_epoch = len(dataset.images) // params.batch_size
+        self.update = Update(gan, self.state, dataset, params, self.hardware)
+        self.images = len(dataset)
+        self.steps_per_epoch = self.images // params.batch_size
         self.recorder = Recorder(run, params.log_every, self.steps_per_epoch)
         self.stop = StopSignal(params.max_minutes)
         self.observer = Observer(self.state, gan, dataset, params, run)
@@ -120,12 +119,12 @@ class _Loop:
         state, params = self.state, self.params
         last = (epoch + 1) * self.steps_per_epoch
         clock = saved = time.monotonic()
-        order = epoch_order(len(self.images), params.batch_size, stream(params.seed, "order", epoch))
+        order = epoch_order(self.images, params.batch_size, stream(params.seed, "order", epoch))
         for indices in order[state.step - epoch * self.steps_per_epoch :]:
             if params.schedule == "linear":
                 state.scale_learning_rate(1 - state.step / (params.epochs * self.steps_per_epoch))
-            self.recorder.add(state.step + 1, self._update(indices))
-            state.step += 1
+            values = self.update(indices)
+            self.recorder.add(state.step, values)
             if state.step == last or not self.recorder.is_complete(state.step):
                 continue
             if self.recorder.is_due():
@@ -156,46 +155,6 @@ class _Loop:
         self._save()
         done = state.step / self.steps_per_epoch
         print(f"WARNING: {error.what}. Back to epoch {done:.2f}, at half the step size.")
-
-    def _update(self, indices: Tensor) -> dict[str, Tensor]:
-        """Make one discriminator update and, every `d_steps`, a generator update on the same latents.
-
-        Drawing new latents for the generator, as Goodfellow 2014 writes it, would cost another pass.
-        """
-        state, objective = self.state, self.gan.objective
-        real = self._real_batch(indices)
-        with_generator = (state.step + 1) % self.params.d_steps == 0
-        z, labels = self.gan.prior.sample(len(indices), generator=state.latents, device=self.hardware.device)
-        with self.hardware.autocast(), torch.set_grad_enabled(with_generator):
-            fake = Batch(augment(state.generator(z, labels).float(), self.params.augment), labels)
-
-        with self.hardware.autocast():
-            terms = objective.discriminator_terms(
-                state.discriminator, real, Batch(fake.images.detach(), labels)
-            )
-        values = {**terms.losses, **terms.watched}
-        values["d_grad"] = _descend(terms.total, state.discriminator, state.d_optimizer)
-        objective.constrain(state.discriminator)
-
-        if with_generator:
-            state.discriminator.requires_grad_(False)
-            with self.hardware.autocast():
-                terms = objective.generator_terms(state.discriminator, real, fake)
-            state.discriminator.requires_grad_(True)
-            values |= {**terms.losses, **terms.watched}
-            values["g_grad"] = _descend(terms.total, state.generator, state.g_optimizer)
-            state.g_step += 1
-            if state.average is not None:
-                state.average.update_parameters(state.generator)
-        return {name: value.detach() for name, value in values.items()}
-
-    def _real_batch(self, indices: Tensor) -> Batch:
-        indices = indices.to(self.images.device, non_blocking=True)
-        images = to_float(self.images[indices])
-        if self.params.flip:
-            images = flip_some(images, self.state.flips)
-        images = augment(images, self.params.augment)
-        return Batch(images.contiguous(memory_format=torch.channels_last), self.labels[indices])
 
     def _end_epoch(self, epoch: int) -> None:
         state = self.state
@@ -229,14 +188,3 @@ class _Loop:
         self.run.checkpoints.save(self.state.capture())
         if self.state.rollbacks:
             self.run.note_rollbacks(self.state.rollbacks)
-
-
-def _descend(loss: Tensor, network: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Tensor:
-    """Make one optimiser step and return the norm of the gradient."""
-    loss.backward()
-    norm = torch.nn.utils.get_total_norm(
-        [weight.grad for weight in network.parameters() if weight.grad is not None]
-    )
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    return norm

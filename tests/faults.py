@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -33,7 +34,7 @@ def campaign(folder: Path, kills: int, seed: int, short: bool) -> dict[str, Coun
 
     The short one injects each fault once that strikes at a file operation and not at a moment.
     """
-    chosen = settings()[:: 2 if short else 1]
+    chosen = settings()
     references = [Reference(*one, folder / f"reference-{number}") for number, one in enumerate(chosen)]
     faults = [name for name in FAULTS if not (short and "any moment" in name)]
     counts = {name: Counter() for name in [*faults, *(variant for variant, _ in chosen), "control"]}
@@ -43,6 +44,8 @@ def campaign(folder: Path, kills: int, seed: int, short: bool) -> dict[str, Coun
         for place, name in enumerate(faults):
             reference = references[(turn + place) % len(references)]
             _inject(name, Trial(reference, folder / "trial", f"{seed}/{turn}/{place}"), counts)
+        killed = sum(counts[name]["killed"] for name in faults)
+        print(f"{killed} processes killed", file=sys.stderr, flush=True)
     for number in range(2 if short else 10):
         _control(Trial(references[0], folder / "trial", str(number)), counts["control"])
     return counts
@@ -70,9 +73,11 @@ def _inject(name: str, trial: Trial, counts: dict[str, Counter]) -> None:
 def table(counts: dict[str, Counter]) -> str:
     """Return the counts of the faults as Markdown."""
     rows = [
-        f"| {name} | {one['injected']} | {one['lost']} |" for name, one in counts.items() if name in FAULTS
+        f"| {name} | {one['injected']} | {one['lost'] or 'nothing'} |"
+        for name, one in counts.items()
+        if name in FAULTS
     ]
-    return "\n".join(["| Fault | Injected | Lost |", "| --- | ---: | ---: |", *rows])
+    return "\n".join(["| Fault | Times injected | What was lost |", "| --- | ---: | --- |", *rows])
 
 
 def main() -> int:

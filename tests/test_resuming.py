@@ -5,10 +5,10 @@ import shutil
 import pytest
 import torch
 
-from ganutils import training
 from ganutils.errors import RunError
 from ganutils.runs import RunDir
 from ganutils.training import train
+from ganutils.update import Update
 from ganutils.variants import build
 
 EVERY_UPDATE = {"checkpoint_minutes": 1e-9}
@@ -99,15 +99,15 @@ def test_a_cell_that_is_run_again_in_the_same_kernel_begins_with_the_first_weigh
     """The networks in memory have been trained when the first checkpoint is still to come."""
     params = toy_params(run="again")
     gan, run = build(params, toy_data), RunDir.open(params, toy_data)
-    original = training._Loop._update
+    original = Update.__call__
 
-    def failing(loop, indices):
-        if loop.state.step == 3:
+    def failing(update, indices):
+        if update.state.step == 3:
             raise error
-        return original(loop, indices)
+        return original(update, indices)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training._Loop, "_update", failing)
+        patch.setattr(Update, "__call__", failing)
         with pytest.raises(RunError if isinstance(error, OSError) else error):
             train(gan, toy_data, params, run)
     train(gan, toy_data, params, run)

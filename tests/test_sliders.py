@@ -80,7 +80,7 @@ def test_a_redraw_takes_well_under_a_fifth_of_a_second(gan):
 
 
 def test_without_a_reader_there_is_one_line_and_no_widget(gan, capsys, monkeypatch):
-    monkeypatch.setattr(sliders, "is_watched", lambda: False)
+    monkeypatch.setattr(sliders, "is_open_notebook", lambda: False)
     monkeypatch.setattr(sliders, "display", pytest.fail)
     assert sliders.show_sliders(gan) is None
     assert capsys.readouterr().out == "Sliders appear here when the notebook runs in JupyterLab.\n"
@@ -88,7 +88,7 @@ def test_without_a_reader_there_is_one_line_and_no_widget(gan, capsys, monkeypat
 
 def test_with_a_reader_the_widget_is_shown(gan, monkeypatch):
     shown = []
-    monkeypatch.setattr(sliders, "is_watched", lambda: True)
+    monkeypatch.setattr(sliders, "is_open_notebook", lambda: True)
     monkeypatch.setattr(sliders, "display", shown.append)
     explorer = sliders.show_sliders(gan, seed=3)
     assert explorer.seed.value == 3

@@ -17,6 +17,7 @@ from ganutils.runs import RunDir
 from ganutils.sampling import generate
 from ganutils.streams import stream
 from ganutils.training import train
+from ganutils.update import Update
 from ganutils.variants import build
 
 
@@ -103,16 +104,16 @@ def test_time_left_after_a_resume_counts_only_this_session(toy_params, toy_data,
 
 def test_stopping_in_the_middle_of_an_epoch_and_going_on_changes_nothing(toy_params, toy_data, monkeypatch):
     whole, whole_run, _ = run_of(toy_params(run="whole"), toy_data)
-    original = training._Loop._update
+    original = Update.__call__
 
-    def interrupted(loop, indices):
-        if loop.state.step == 2:
+    def interrupted(update, indices):
+        if update.state.step == 2:
             os.kill(os.getpid(), signal.SIGINT)
-        return original(loop, indices)
+        return original(update, indices)
 
     before = signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as patch:
-        patch.setattr(training._Loop, "_update", interrupted)
+        patch.setattr(Update, "__call__", interrupted)
         stopped, _, _ = run_of(toy_params(run="parts"), toy_data)
     assert signal.getsignal(signal.SIGINT) is before
     assert stopped.step == 3
@@ -301,10 +302,10 @@ def test_a_sickness_that_stays_stops_in_the_end(toy_params, toy_data):
 
 
 def test_too_little_memory_names_what_to_lower(toy_params, toy_data, monkeypatch):
-    def greedy(loop, indices):
+    def greedy(update, indices):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nDetails")
 
-    monkeypatch.setattr(training._Loop, "_update", greedy)
+    monkeypatch.setattr(Update, "__call__", greedy)
     with pytest.raises(RunError, match=r"20\.00 GiB\.\)\. Lower batch_size or width"):
         run_of(toy_params(), toy_data)
 

@@ -4,9 +4,9 @@ import logging
 import re
 from collections.abc import Callable, Iterable
 
-from ganutils.report import maths
+from ganutils.report import maths, tables
 from ganutils.report.grammar import Token, parse, plain_text
-from ganutils.report.markup import array, call, code, content, escape, expression, string
+from ganutils.report.markup import call, code, content, escape, string
 
 log = logging.getLogger(__name__)
 
@@ -18,8 +18,6 @@ _OWN_NUMBER = re.compile(r"(?:\d+(?:\.\d+)*\.|\d+(?:\.\d+)+)\s+")
 _COMMENT = re.compile(r"\s*<!--.*?-->\s*", re.DOTALL)
 _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _UNNUMBERED = {"abstract", "references", "bibliography", "literature", "acknowledgements", "acknowledgments"}
-# Longer tables may break across pages.
-_WHOLE_ROWS = 25  # a table up to so long is not split over pages
 
 
 class Outline:
@@ -186,17 +184,8 @@ class _Renderer:
         return call("list", *items, **options)
 
     def _on_table(self, token: Token) -> str:
-        head, *bodies = token["children"]
-        alignment = [cell["attrs"]["align"] or "left" for cell in head["children"]]
-        rows = [row["children"] for body in bodies for row in body["children"]]
-        header = expression("table.header", *self._cells(head["children"]))
-        body = [cell for row in rows for cell in self._cells(row)]
-        table = call("table", header, *body, columns=str(len(alignment)), align=array(alignment))
-        whole = len(rows) <= _WHOLE_ROWS
+        table = tables.read(token, self._inlines)
         if self._caption is None:
-            return call("block", content(table), breakable=str(not whole).lower())
+            return f"#{table.markup('plain-table')};"
         caption, self._caption = self._caption, None
-        return call("table-figure", content(table), content(one_line(caption)), whole=str(whole).lower())
-
-    def _cells(self, cells: list[Token]) -> list[str]:
-        return [content(self._inlines(cell["children"])) for cell in cells]
+        return f"#{table.markup('table-figure', caption=content(one_line(caption)))};"

@@ -1,6 +1,7 @@
 """What two run folders hold, compared bit by bit."""
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ def steps(folder: Path) -> list[int]:
     found = []
     for path in (folder / "checkpoints").glob("*.pt"):
         try:
-            found.append(torch.load(path, weights_only=True)["step"])
+            with zipfile.ZipFile(path) as archive:  # torch itself does not look at the checksums
+                if archive.testzip() is None:
+                    found.append(torch.load(path, weights_only=True)["step"])
         except Exception:  # damaged: whatever torch raises
             continue
     return sorted(found, reverse=True)
@@ -35,8 +38,11 @@ def differences(reference: Path, folder: Path) -> list[str]:
             found.append(f"{name} differs")
     if _epochs(reference) != _epochs(folder):
         found.append("epochs.jsonl differs")
-    states = [Checkpoints(place / "checkpoints").load() for place in (reference, folder)]
-    return found + list(_unequal(*states, "checkpoint"))
+    checkpoints = [Checkpoints(place / "checkpoints") for place in (reference, folder)]
+    found += _unequal(*(one.load() for one in checkpoints), "checkpoint")
+    if checkpoints[0].best.exists() and checkpoints[1].best.exists():
+        found += _unequal(*(one.load_best() for one in checkpoints), "best checkpoint")
+    return found
 
 
 def _same_grids(one: Path, other: Path) -> bool:
@@ -55,7 +61,7 @@ def _plain(path: Path) -> Any:
 
 def _epochs(folder: Path) -> list[dict[str, Any]]:
     rows = map(json.loads, (folder / "epochs.jsonl").read_text().splitlines())
-    return [{**row, "seconds": 0, "images_per_second": 0} for row in rows]
+    return [{**row, "seconds": 0, "images_per_second": 0, "score_seconds": 0} for row in rows]
 
 
 def _unequal(one: Any, other: Any, where: str) -> list[str]:

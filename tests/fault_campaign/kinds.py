@@ -1,5 +1,6 @@
 """The faults: each is a function that strikes in a trial and returns whether it did."""
 
+import json
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from fault_campaign.compare import steps
 from fault_campaign.disk import PowerCut, fill_disk_at, kill_at, press_stop_at, tear_at
 from fault_campaign.sessions import command, notebook
 from fault_campaign.trials import KINDS, MOST_SESSIONS, Trial
+from ganutils.locking import LOCK
 
 
 def kill_in_update(trial: Trial) -> bool:
@@ -88,12 +90,13 @@ def damage(pattern: str) -> Callable[[Trial], bool]:
 
 
 def damage_history(trial: Trial) -> bool:
-    """Die, and find the last two lines of the history torn, whatever was synced."""
+    """Die, and find what the history tells of the time after the older checkpoint torn, whatever was synced."""
     if not trial.strike("checkpoint", kill_at) or not (trial.run / "history.jsonl").exists():
         return False
     path = trial.run / "history.jsonl"
-    content = path.read_bytes()
-    first = len(b"".join(content.splitlines(keepends=True)[:-2]))
+    content, older = path.read_bytes(), min(steps(trial.run), default=0)
+    lines = content.splitlines(keepends=True)
+    first = sum(len(line) for line in lines if json.loads(line)["step"] <= older)
     cut = trial.random.randint(first, len(content))
     _overwrite(path, content[:cut] + trial.random.choice([b"", bytes(len(content) - cut)]))
     trial.resumes_at_newest = False  # the checkpoint before it knows the lines that are missing
@@ -149,6 +152,17 @@ def pause(trial: Trial) -> bool:
     return False
 
 
+def stale_lock(trial: Trial) -> bool:
+    """Die, and leave the lock file that a training holds, with the number of the process that is gone."""
+    session = trial.session()
+    time.sleep(trial.random.uniform(0, trial.reference.seconds))
+    session.send(signal.SIGKILL)
+    is_dead = trial.end(session)
+    if is_dead and trial.run.exists():
+        (trial.run / LOCK).write_text(str(session.number))
+    return is_dead and trial.run.exists()
+
+
 def second_process(trial: Trial) -> bool:
     """Start the same command twice at once."""
     sessions = [trial.session(), trial.session()]
@@ -177,5 +191,6 @@ FAULTS: dict[str, Callable[[Trial], bool]] = {
     "stop button, cell run again": stop_button(1),
     "stop button twice, cell run again": stop_button(2),
     "max_minutes after every line of the history": pause,
+    "lock file of a dead process": stale_lock,
     "the same command twice at once": second_process,
 }

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from fault_campaign.disk import limit_files
+from fault_campaign.stand_ins import put_in
 from ganutils import RunDir, build, cli, load_dataset, train, variants
 from ganutils.errors import GanutilsError, ParameterError
 from ganutils.params import RunParams
@@ -38,7 +39,16 @@ TOY = {
     "checkpoint_minutes": 1e-9,
     "run": RUN,
 }
-OTHER = {"ema": 0.9, "log_every": 3, "schedule": "linear", "augment": "color,translation", "d_steps": 2}
+OTHER = {
+    "epochs": 3,
+    "ema": 0.9,
+    "log_every": 3,
+    "schedule": "linear",
+    "augment": "color,translation",
+    "d_steps": 2,
+    "metric_every": 1,
+    "on_nan": "rollback",
+}
 
 
 def settings() -> list[tuple[str, Values]]:
@@ -65,13 +75,13 @@ def _second_choices(kind: type[RunParams], values: Values) -> Values:
 
 
 class Session:
-    """A child that runs a function in a folder; `output` is all that it prints."""
+    """A child that runs a function in a folder; `number` is the process's, `output` all that it prints."""
 
     def __init__(self, folder: Path, function: Run) -> None:
         self._pipe, written = os.pipe()
         sys.stdout.flush()
-        self._pid = os.fork()
-        if self._pid:
+        self.number = os.fork()
+        if self.number:
             os.close(written)
             return
         os.dup2(written, 1)
@@ -79,6 +89,7 @@ class Session:
         code = 70
         try:
             os.chdir(folder)
+            put_in()
             _tell_where_it_resumes()
             code = function()
         except BaseException:
@@ -89,7 +100,7 @@ class Session:
 
     def send(self, number: int) -> None:
         """Send a signal."""
-        os.kill(self._pid, number)
+        os.kill(self.number, number)
 
     def wait(self) -> int:
         """Return the exit status, negative after a signal; a session that hangs is killed."""
@@ -104,12 +115,13 @@ class Session:
             chunks.append(b"\nIt hangs.")
         os.close(self._pipe)
         self.output = b"".join(chunks).decode(errors="replace")
-        return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        return os.waitstatus_to_exitcode(os.waitpid(self.number, 0)[1])
 
     @property
     def resumed_at(self) -> int:
         """The update from which the session went on."""
-        marks = [line for line in self.output.splitlines() if line.startswith("@resumes ")]
+        begin, _, _ = self.output.partition("Training on")  # later, it may go back after a NaN
+        marks = [line for line in begin.splitlines() if line.startswith("@resumes ")]
         return int(marks[0].split()[1]) if marks else 0
 
 

@@ -1,0 +1,37 @@
+"""Rows of a benchmark and their table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+
+@dataclass(frozen=True)
+class Row:
+    """One workload, measured in rounds in which baseline and kit took turns."""
+
+    name: str
+    unit: str  # of a speed: more is better
+    base: list[float] = field(default_factory=list)  # the baseline's speed in each round; none: no baseline
+    ours: list[float] = field(default_factory=list)  # the kit's speed in the same rounds
+    note: str = ""
+
+    @property
+    def ratios(self) -> list[float]:
+        """Return how much faster the kit was in each round."""
+        return [ours / base for base, ours in zip(self.base, self.ours, strict=True)] if self.base else []
+
+    def cells(self) -> list[str]:
+        """Return the row as texts: medians, and the lowest and the highest ratio."""
+        ratios = sorted(self.ratios)
+        spread = f"{median(ratios):.2f}x ({ratios[0]:.2f} to {ratios[-1]:.2f})" if ratios else ""
+        base = f"{median(self.base):.3g}" if self.base else ""
+        return [self.name, self.unit, base, f"{median(self.ours):.3g}", spread, self.note]
+
+
+HEADER = ["Workload", "Unit", "Baseline", "Kit", "Ratio (lowest to highest)", "Note"]
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """Return a Markdown table."""
+    lines = [HEADER, ["---"] * len(HEADER), *(row.cells() for row in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -1,0 +1,40 @@
+"""How fast the kit trains, beside the plain loop."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from statistics import median
+
+import torch
+
+from ganutils.bench.peak import flops_per_image, flops_per_second
+from ganutils.bench.rows import Row
+from ganutils.bench.worker import SIDES, Worker
+from ganutils.bench.workloads import WORKLOADS
+from ganutils.hardware import has_fast_bf16
+
+
+def rows(names: Iterable[str], rounds: int) -> Iterator[Row]:
+    """Time the named workloads: the plain loop, then the kit in each precision, round after round."""
+    kit = SIDES[1:] if has_fast_bf16(torch.device("cpu")) else SIDES[1:2]
+    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    peaks = {side: flops_per_second(dtypes[side]) for side in kit}
+    for name in names:
+        speeds = _speeds(name, ("plain", *kit), rounds)
+        flops = flops_per_image(WORKLOADS[name])
+        for side in kit:
+            share = median(speeds[side]) * flops / peaks[side]
+            note = f"{share:.0%} of the {peaks[side] / 1e9:.0f} GFLOP/s of a matrix product"
+            yield Row(f"{WORKLOADS[name].name}, {side}", "images/s", speeds["plain"], speeds[side], note)
+
+
+def _speeds(name: str, sides: Iterable[str], rounds: int) -> dict[str, list[float]]:
+    """Return images per second of each side in each round, after one round to warm up."""
+    speeds: dict[str, list[float]] = {side: [] for side in sides}
+    with ExitStack() as stack:
+        workers = {side: stack.enter_context(Worker(name, side)) for side in speeds}
+        for turn in range(rounds + 1):
+            for side, worker in workers.items():
+                speed = worker.slice()
+                if turn:
+                    speeds[side].append(speed)
+    return speeds

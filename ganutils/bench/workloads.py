@@ -1,0 +1,41 @@
+"""The trainings that are timed."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ganutils import variants
+from ganutils.params import RunParams
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A variant with parameters, and the updates of one slice of time: two to five seconds on two cores."""
+
+    name: str
+    variant: str
+    updates: int
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def params(self, run: str, precision: str) -> RunParams:
+        """Return its parameters, on as many embedded shapes as a slice needs."""
+        params_class = variants.get(self.variant).Params
+        batch = self.values.get("batch_size", params_class.model_fields["batch_size"].default)
+        return params_class(
+            **{"dataset": "shapes", "classes": "", "n_images": self.updates * batch, **self.values},
+            precision=precision,
+            run=run,
+        )
+
+
+CLIP = {"constraint": "clip", "optimizer": "rmsprop", "learning_rate": 5e-5, "beta2": 0.99}
+
+WORKLOADS = {
+    "dcgan-64": Workload("DCGAN 64", "dcgan", 10, {"image_size": 64}),
+    "dcgan-dense": Workload("dense DCGAN 32", "dcgan", 30, {"network": "dense"}),
+    "dcgan": Workload("DCGAN 32", "dcgan", 40),
+    "wgan-penalty": Workload("WGAN-GP, 5 critic steps", "wgan", 30),
+    "wgan-clip": Workload("WGAN clipping, 5 critic steps", "wgan", 60, CLIP),
+    "acgan": Workload("ACGAN 32", "acgan", 40),
+    "siamese-difference": Workload("Siamese 32, difference head", "siamese", 40),
+    "siamese-concat": Workload("Siamese 32, concat head", "siamese", 30, {"head": "concat"}),
+}

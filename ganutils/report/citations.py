@@ -1,0 +1,66 @@
+"""Author-year citations: which works a notebook lists under its references, and where its text names them."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ganutils.report.grammar import Token, parse, plain_text
+
+TITLES = {"references", "bibliography", "literature"}
+
+_BY_NUMBER = re.compile(r"\[\d{1,3}(?:[,–-] ?\d{1,3})*\](?!\()")
+_AUTHOR = re.compile(r"^(?:[^\W\d_]\.[ -]?)*\s*(?P<first>[^,.;:()\d]{2,40}?)(?=[,.;:(]| and | et al)")
+_YEAR = re.compile(r"\b(?:18|19|20)\d\d\b")
+
+Key = tuple[str, str]  # the first author's last name, and the year
+
+
+def key(text: str) -> Key | None:
+    """Return what a reference such as "A. Radford, L. Metz. Title. 2015." is cited by, or None."""
+    author, years = _AUTHOR.match(text.strip()), _YEAR.findall(re.sub(r"arXiv\W*\S+", "", text))
+    return (author["first"].split()[-1], years[-1]) if author and years else None
+
+
+def listed(notebook: Any) -> dict[Key, str]:
+    """Return the works in the lists under a notebook's heading of references, each with a label."""
+    found: dict[Key, str] = {}
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for text in _references(parse(cell.source)):
+                if cited := key(text):
+                    found.setdefault(cited, f"reference-{len(found)}")
+    return found
+
+
+def are_numbered(notebook: Any) -> bool:
+    """Tell whether the text of a notebook cites by number, such as [3]."""
+    return any(c.cell_type == "markdown" and _BY_NUMBER.search(c.source) for c in notebook.cells)
+
+
+def named(text: str, known: dict[Key, str]) -> Iterator[tuple[str, str | None]]:
+    """Cut `text` into pieces; those that cite a known work, from name to year, come with its label."""
+    end = 0
+    for match in _pattern(known).finditer(text) if known else ():
+        yield text[end : match.start()], None
+        yield match[0], known[match["name"], match["year"]]
+        end = match.end()
+    yield text[end:], None
+
+
+def _pattern(known: dict[Key, str]) -> re.Pattern[str]:
+    # A name and the nearest year behind it in the same sentence; a pair that nobody lists is no match.
+    works = "|".join(
+        rf"\b(?P<name{i}>{re.escape(name)})\b[^.;:!?]{{0,60}}?\b(?P<year{i}>{year})\b"
+        for i, (name, year) in enumerate(known)
+    )
+    return re.compile(works)
+
+
+def _references(tokens: list[Token]) -> Iterator[str]:
+    inside = False
+    for token in tokens:
+        if token["type"] == "heading":
+            inside = plain_text(token["children"]).strip().lower() in TITLES
+        elif token["type"] == "list" and inside:
+            for item in token["children"]:
+                yield plain_text(item["children"])

@@ -1,0 +1,46 @@
+"""Tables of a notebook to Typst; the template decides how they break, from their length and their width."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ganutils.report.grammar import Token, plain_text
+from ganutils.report.markup import array, content, expression
+
+_WHOLE_ROWS = 25  # a table up to so long is not split over pages
+_LETTER = 4.2  # points, the mean width of a character in a table
+_MARGINS = 10.0  # points beside each cell
+_TEXT_WIDTH = 460.8  # points between the margins of a page
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as Typst arguments: its `share` of the text's width is estimated from its characters."""
+
+    header: str
+    rows: str
+    align: str
+    share: float
+    whole: bool
+
+    def markup(self, name: str, **options: str) -> str:
+        """Return the expression of the template's function `name` for this table."""
+        about = {"wide": str(self.share > 1).lower(), "whole": str(self.whole).lower()}
+        return expression(name, self.header, self.rows, self.align, **about, **options)
+
+
+def read(token: Token, inlines: Callable[[list[Token]], str]) -> Table:
+    """Return mistune's table `token`; `inlines` renders the tokens of a cell."""
+    head, *bodies = token["children"]
+    lines = [head["children"], *(row["children"] for body in bodies for row in body["children"])]
+    header, *rows = [array(content(inlines(cell["children"])) for cell in line) for line in lines]
+    alignment = array(cell["attrs"]["align"] or "left" for cell in head["children"])
+    whole = len(rows) <= _WHOLE_ROWS
+    return Table(header, array(rows), alignment, _share(lines), whole)
+
+
+def _share(lines: list[list[Token]]) -> float:
+    widths = [
+        max(len(plain_text(cell["children"])) for cell in column) * _LETTER + _MARGINS
+        for column in zip(*lines, strict=True)
+    ]
+    return sum(widths) / _TEXT_WIDTH
