@@ -1,14 +1,25 @@
 # Each target is one or two commands that a person could type.
 PYTHON ?= python3
 BIN := .venv/bin
+SCREENSHOTS ?= .cache/screenshots
 
-.PHONY: report test lab
+.PHONY: report test faults bench lab
 
 report: .venv/installed  ## train the DCGAN notebook on the embedded data set and write reports/dcgan-shapes.pdf
 	$(BIN)/ganutils report notebooks/dcgan.ipynb -f notebooks/presets/dcgan-shapes.yaml --name dcgan-shapes
 
 test: .venv/installed  ## unit tests, notebook runs and nbval checks
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto
+
+faults: .venv/installed  ## kill, cut off and fill up 1,000 trainings: nothing may be lost (20 minutes, Linux)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/faults.py --kills 1000
+
+bench: .venv/installed  ## time training, metrics and reports beside plain public scripts, as Markdown
+	$(BIN)/ganutils bench
+
+test-browser: .venv/installed  ## JupyterLab in Chromium (sudo apt install chromium); pictures in .cache/screenshots
+	$(BIN)/pip install --quiet --editable '.[browser]'
+	$(BIN)/pytest -m browser tests/browser --screenshots $(SCREENSHOTS)
 
 lab: .venv/installed  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks/

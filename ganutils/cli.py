@@ -30,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="train a variant without a notebook")
     run.add_argument("variant", help="its file name in ganutils/variants, such as dcgan")
+    run.add_argument("--estimate", action="store_true", help="say how long it will take, and train nothing")
     run.set_defaults(command=_run)
 
     report = commands.add_parser("report", help="run a notebook and export it to PDF")
@@ -50,6 +51,11 @@ def _parser() -> argparse.ArgumentParser:
     metrics.add_argument("--again", action="store_true", help="measure even if the numbers are there")
     metrics.set_defaults(command=_metrics)
 
+    bench = commands.add_parser("bench", help="measure the kit's speed on this machine, as Markdown tables")
+    bench.add_argument("workloads", nargs="*", help="names of workloads (default: all of them)")
+    bench.add_argument("--rounds", type=int, default=5, help="turns of each side (default: 5)")
+    bench.set_defaults(command=_bench)
+
     for command in (report, compare):
         command.add_argument(
             "--name", help="file name of the report, without ending (default: the notebook's)"
@@ -57,6 +63,12 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--output", type=Path, help="folder of the report (default: reports/)")
         command.add_argument(
             "--show-code", action="store_true", help="show the notebook's code in the report"
+        )
+        command.add_argument(
+            "--layout", choices=("report", "paper"), default="", help="one column, or a paper's two columns"
+        )
+        command.add_argument(
+            "--no-animation", action="store_true", help="no GIF of the training beside the PDF"
         )
         command.add_argument(
             "--timeout", type=_seconds, help="seconds that a cell may take (default: no limit)"
@@ -99,6 +111,11 @@ def _run(options: argparse.Namespace) -> None:
     dataset = load_dataset(params)
     print(dataset.summary())
     gan = build(params, dataset)
+    if options.estimate:
+        from ganutils.estimate import estimate
+
+        print(estimate(gan, dataset, params))
+        return
     run = RunDir.open(params, dataset)
     history = train(gan, dataset, params, run)
     print(f"{run}: {history.epoch} of {params.epochs} epochs, {history.minutes:.1f} minutes")
@@ -173,11 +190,19 @@ def _write_report(options: argparse.Namespace, notebook: Path, values: dict[str,
         output_dir=options.output,
         name=options.name,
         show_code=options.show_code,
+        layout=options.layout,
+        animate=not options.no_animation,
         cell_timeout=options.timeout,
     )
     if files.problem:
         raise ReportError(f"the PDF could not be made.\n{files}")
     print(files)
+
+
+def _bench(options: argparse.Namespace) -> None:
+    from ganutils.bench.run import bench
+
+    bench(options.workloads, options.rounds)
 
 
 def _params(options: argparse.Namespace) -> None:

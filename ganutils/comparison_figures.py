@@ -16,8 +16,9 @@ from ganutils.finished import FinishedRun
 from ganutils.measurements import Scale, is_rising
 from ganutils.style import STYLE, WIDTH, look
 
-_TALLEST = 7.4  # inches: with its caption, the figure of all losses fits on one page
+_TALLEST = 6.4  # inches: the figure of all losses leaves room for text on its page
 _LABELS = 1.6  # inches for the names of rows
+_NAME = 26  # characters in a line of such a name
 _MARKERS = "osD^vPX<>*"
 _SPENT = {"minutes": "minutes of training", "g_step": "generator updates", "step": "discriminator updates"}
 
@@ -62,7 +63,7 @@ def strip(runs: Sequence[FinishedRun], columns: int) -> Figure:
     Rows whose latents are not all those of the first run say how many are.
     """
     count = strip_count(runs, columns)
-    places = max(count, 6)  # fewer images grow no larger
+    places = max(count, 10)  # fewer images grow no larger
     row = (WIDTH - _LABELS) / places
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, (row + 0.08) * len(runs) + 0.1), layout="constrained")
@@ -73,7 +74,7 @@ def strip(runs: Sequence[FinishedRun], columns: int) -> Figure:
             epoch, grid = run.last_samples
             axis.imshow(tiles(grid.images[:count], count), interpolation="nearest")
             axis.set_anchor("W")
-            text = [*wrapped(run.label, 26), f"epoch {epoch}", *_mark(run, runs[0], count)]
+            text = [*wrapped(run.label, _NAME), f"epoch {epoch}", *_mark(run, runs[0], count)]
             label.text(1, 0.5, "\n".join(text), ha="right", va="center", fontsize=7)
             for one in (label, axis):
                 one.set_axis_off()
@@ -115,7 +116,7 @@ def metric(runs: Sequence[FinishedRun], scales: dict[Scale, str], spent: str) ->
     across = min(2, len(scales))
     down = -(-len(scales) // across)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 1.85 * down + 0.45), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 1.6 * down + 0.5), layout="constrained")
         panels = list(figure.subplots(down, across, squeeze=False).flat)
         for axis, (scale, title) in zip(panels, scales.items(), strict=False):
             for run in runs:

@@ -118,7 +118,7 @@ def ranking(runs: Sequence[FinishedRun], scales: dict[Scale, str]) -> Table:
 
 def protocols(scales: dict[Scale, str]) -> Table:
     """Return a row a protocol: its letter and what it says."""
-    lettered = {title.rpartition(" ")[2].strip("()"): protocol for (_, protocol), title in scales.items()}
+    lettered = {_letter(title): protocol for (_, protocol), title in scales.items()}
     rows = [
         (letter, p.reference_marked, p.n_real, p.n_fake, p.network_marked, p.resizer, p.precision)
         for letter, p in sorted(lettered.items())
@@ -133,17 +133,23 @@ def absences(runs: Sequence[FinishedRun], scales: dict[Scale, str]) -> str:
             "No run of this comparison has a file `metrics.json`: nothing was measured, so there is no "
             "ranking, and no figure of a metric against minutes or updates."
         )
-    lines = []
+    titles: dict[str, list[str]] = {}  # of the scales from which the same runs are missing
     for scale, title in scales.items():
         missing: dict[str, list[str]] = {}
         for run in runs:
             if not run.of_scale(scale):
                 others = [scales[one.scale] for one in run.measurements if one.name == scale[0]]
-                why = f"measured by another protocol, {_listed(others)}" if others else "not measured"
+                letters = [_letter(other) for other in others]
+                why = f"measured by another protocol, {_listed(letters)}" if letters else "not measured"
                 missing.setdefault(why, []).append(str(run.number))
-        parts = [f"{_numbered(numbers)}, {why}" for why, numbers in missing.items()]
-        lines += [f"- Missing from {title}: {'; '.join(parts)}."] if parts else []
-    return "\n".join(lines)
+        if missing:
+            told = "; ".join(f"{_numbered(numbers)}, {why}" for why, numbers in missing.items())
+            titles.setdefault(told, []).append(title)
+    return "\n".join(f"- Missing from {_listed(names)}: {told}." for told, names in titles.items())
+
+
+def _letter(title: str) -> str:
+    return title.rpartition(" ")[2].strip("()")
 
 
 def latents_in_words(runs: Sequence[FinishedRun], count: int) -> str:
@@ -172,10 +178,13 @@ def _listed(words: Sequence[str]) -> str:
 
 
 def environments(runs: Sequence[FinishedRun]) -> Table:
-    """Return a row a run: number, seed, device, system and versions, those of each session once."""
-    facts = ("device", "system", "libraries")
-    rows = [(run.number, run.params["seed"], *(sessions(run, fact) for fact in facts)) for run in runs]
-    return rows, ("Run", "Seed", "Device", "System", "Versions")
+    """Return seed, device, system and versions, those of each session once; a row for all runs alike."""
+    alike: dict[tuple, list[str]] = {}
+    for run in runs:
+        facts = (sessions(run, fact) for fact in ("device", "system", "libraries"))
+        alike.setdefault((str(run.params["seed"]), *facts), []).append(str(run.number))
+    rows = [(_listed(numbers), *facts) for facts, numbers in alike.items()]
+    return rows, ("Runs", "Seed", "Device", "System", "Versions")
 
 
 def sessions(run: FinishedRun, fact: str) -> str:

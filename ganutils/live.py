@@ -23,7 +23,7 @@ _WAIT = 1.0  # seconds between two pictures at least
 _DPI = 240
 _SIDE = 600  # of the images' longer side, about
 _MOST = 900  # of that side: what has more pixels shrinks
-_TOP, _BOTTOM, _LEFT, _GAP, _RIGHT = 96, 80, 90, 50, 4
+_TOP, _BOTTOM, _LEFT, _GAP, _RIGHT = 90, 110, 90, 50, 4
 
 
 class LiveFigure:

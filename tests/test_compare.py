@@ -192,7 +192,7 @@ def test_protocols_are_never_mixed(made):
     words = comparison_tables.absences(runs, scales)
     assert words.splitlines() == [
         "- Missing from FID (A): run 3, not measured.",
-        "- Missing from FID (B): run 2, measured by another protocol, FID (A); run 3, not measured.",
+        "- Missing from FID (B): run 2, measured by another protocol, A; run 3, not measured.",
     ]
     with pytest.raises(ValueError, match="no common best"):
         measurements.best(runs[0].measurements)
@@ -324,7 +324,7 @@ def test_environments(made):
     run = made("a", seed=3)
     run.note_environment({"device": "cuda (toy)", "system": "toy", "libraries": "torch 0", "started": ""})
     (row,), _ = comparison_tables.environments(read())
-    assert row == (1, 3, "cpu (toy); cuda (toy)", "toy", "torch 0")
+    assert row == ("1", "3", "cpu (toy); cuda (toy)", "toy", "torch 0")
 
 
 @pytest.mark.parametrize("with_metrics", [False, True])

@@ -5,7 +5,7 @@ import time
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from ganutils.bench.workloads import Workload
+from ganutils.update import Update
 
 _SIZE = 2048
 _SECONDS = 1.0
@@ -22,22 +22,13 @@ def flops_per_second(dtype: torch.dtype, device: torch.device | str = "cpu") -> 
     return best
 
 
-def flops_per_image(workload: Workload) -> float:
-    """Count the kit's arithmetic for a real image of training, with its share of the generator's updates.
+def count_flops(update: Update) -> float:
+    """Count the arithmetic of a discriminator update with its share of the generator's; it is carried out.
 
     Matrix products and convolutions, forwards and backwards; what else there is, is small beside them.
     """
-    from ganutils.data import load_dataset
-    from ganutils.hardware import choose
-    from ganutils.state import TrainState
-    from ganutils.update import Update
-    from ganutils.variants import build
-
-    params = workload.params("", "fp32")
-    dataset = load_dataset(params)
-    gan, hardware = build(params, dataset), choose(params)
-    update = Update(gan, TrainState(gan, params, hardware.device), dataset, params, hardware)
+    params = update.params
     with FlopCounterMode(display=False) as counter:
         for _ in range(params.d_steps):
             update(torch.arange(params.batch_size))
-    return counter.get_total_flops() / (params.d_steps * params.batch_size)
+    return counter.get_total_flops() / params.d_steps

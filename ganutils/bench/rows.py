@@ -1,6 +1,5 @@
 """Rows of a benchmark and their table."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -29,9 +28,3 @@ class Row:
 
 
 HEADER = ["Workload", "Unit", "Baseline", "Kit", "Ratio (lowest to highest)", "Note"]
-
-
-def markdown(rows: Sequence[Row]) -> str:
-    """Return a Markdown table."""
-    lines = [HEADER, ["---"] * len(HEADER), *(row.cells() for row in rows)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

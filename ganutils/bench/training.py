@@ -6,10 +6,10 @@ from statistics import median
 
 import torch
 
-from ganutils.bench.peak import flops_per_image, flops_per_second
+from ganutils.bench.peak import count_flops, flops_per_second
 from ganutils.bench.rows import Row
 from ganutils.bench.worker import SIDES, Worker
-from ganutils.bench.workloads import WORKLOADS
+from ganutils.bench.workloads import WORKLOADS, untrained
 from ganutils.hardware import has_fast_bf16
 
 
@@ -20,7 +20,8 @@ def rows(names: Iterable[str], rounds: int) -> Iterator[Row]:
     peaks = {side: flops_per_second(dtypes[side]) for side in kit}
     for name in names:
         speeds = _speeds(name, ("plain", *kit), rounds)
-        flops = flops_per_image(WORKLOADS[name])
+        update = untrained(WORKLOADS[name].params("", "fp32"))
+        flops = count_flops(update) / update.params.batch_size  # for a real image
         for side in kit:
             share = median(speeds[side]) * flops / peaks[side]
             note = f"{share:.0%} of the {peaks[side] / 1e9:.0f} GFLOP/s of a matrix product"

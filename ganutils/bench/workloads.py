@@ -4,7 +4,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ganutils import variants
+from ganutils.data import load_dataset
+from ganutils.hardware import choose
 from ganutils.params import RunParams
+from ganutils.state import TrainState
+from ganutils.update import Update
 
 
 @dataclass(frozen=True)
@@ -39,3 +43,10 @@ WORKLOADS = {
     "siamese-difference": Workload("Siamese 32, difference head", "siamese", 40),
     "siamese-concat": Workload("Siamese 32, concat head", "siamese", 30, {"head": "concat"}),
 }
+
+
+def untrained(params: RunParams) -> Update:
+    """Return what updates a GAN that has not been trained."""
+    dataset = load_dataset(params)
+    gan, hardware = variants.build(params, dataset), choose(params)
+    return Update(gan, TrainState(gan, params, hardware.device), dataset, params, hardware)

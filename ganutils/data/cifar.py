@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
-from torchvision.datasets import CIFAR10
 
+from ganutils.data import published
 from ganutils.data.archive import read_archive
 from ganutils.data.dataset import Dataset
 from ganutils.data.download import FetchError, fetch
@@ -19,8 +19,8 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 URL_VARIABLE = "GANUTILS_CIFAR10_URL"
 TIMEOUT = 5.0  # seconds
 REMEDY = (
-    f"Point data_dir to a folder with {CIFAR10.base_folder}/ or {CIFAR10.filename}, set the environment "
-    f'variable {URL_VARIABLE} to the address of a mirror of {CIFAR10.filename}, or choose dataset="shapes" '
+    f"Point data_dir to a folder with {published.FOLDER}/ or {published.ARCHIVE}, set the environment "
+    f'variable {URL_VARIABLE} to the address of a mirror of {published.ARCHIVE}, or choose dataset="shapes" '
     'or dataset="image_folder".'
 )
 
@@ -31,7 +31,7 @@ class NotFoundError(DataError):
 
 def source_url() -> str:
     """Return the address of the archive: the mirror in `GANUTILS_CIFAR10_URL`, or the original host."""
-    return os.environ.get(URL_VARIABLE) or CIFAR10.url
+    return os.environ.get(URL_VARIABLE) or published.URL
 
 
 def cifar10(
@@ -66,7 +66,7 @@ def cifar10(
     if folder.is_file():
         raise DataError(
             f"data_dir: {folder} is a file; for CIFAR-10 it must be the folder that holds "
-            f'{CIFAR10.base_folder}/ or {CIFAR10.filename}. For other archives set dataset="image_folder".'
+            f'{published.FOLDER}/ or {published.ARCHIVE}. For other archives set dataset="image_folder".'
         )
     problems: list[str] = []
     for read in (_from_folder, _from_archive):
@@ -75,7 +75,11 @@ def cifar10(
     if download:
         try:
             fetch(
-                source_url(), folder / CIFAR10.filename, CIFAR10.tgz_md5, timeout=timeout, min_rate=min_rate
+                source_url(),
+                folder / published.ARCHIVE,
+                published.ARCHIVE_MD5,
+                timeout=timeout,
+                min_rate=min_rate,
             )
         except FetchError as error:
             raise FetchError(f"CIFAR-10: {'; '.join([*problems, str(error)])}. {REMEDY}") from error
@@ -95,23 +99,22 @@ def _attempt(read: Callable, folder: Path, split: str, problems: list[str]) -> d
 
 def _digests(split: str) -> dict[str, str]:
     """Return the MD5 of each file needed, the class names first, then the batches in order."""
-    batches = CIFAR10.train_list if split == "train" else CIFAR10.test_list
-    return {CIFAR10.meta["filename"]: CIFAR10.meta["md5"], **dict(batches)}
+    return published.META | (published.TRAIN if split == "train" else published.TEST)
 
 
 def _from_folder(folder: Path, split: str) -> dict[str, bytes] | None:
-    base = folder / CIFAR10.base_folder
+    base = folder / published.FOLDER
     if not base.is_dir():
         return None
     files = {name: (base / name).read_bytes() for name in _digests(split) if (base / name).is_file()}
-    return _verified(files, split, CIFAR10.base_folder)
+    return _verified(files, split, published.FOLDER)
 
 
 def _from_archive(folder: Path, split: str) -> dict[str, bytes] | None:
-    archive = folder / CIFAR10.filename
+    archive = folder / published.ARCHIVE
     if not archive.is_file():
         return None
-    names = {f"{CIFAR10.base_folder}/{name}" for name in _digests(split)}
+    names = {f"{published.FOLDER}/{name}" for name in _digests(split)}
     files = {PurePosixPath(name).name: content for name, content in read_archive(archive, names.__contains__)}
     return _verified(files, split, archive.name)
 
@@ -133,8 +136,8 @@ def _dataset(files: dict[str, bytes], split: str) -> Dataset:
     return Dataset(
         images=torch.from_numpy(images),
         labels=torch.tensor(labels, dtype=torch.int64),
-        classes=tuple(meta[CIFAR10.meta["key"]]),
+        classes=tuple(meta["label_names"]),
         label="CIFAR-10",
         split=split,
-        source=f"CIFAR-10 python version, {CIFAR10.filename} (published MD5 verified)",
+        source=f"CIFAR-10 python version, {published.ARCHIVE} (published MD5 verified)",
     )

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ganutils import paths
-from ganutils.data import cifar
+from ganutils.data import cifar, published
 from ganutils.data.dataset import Dataset, class_indices
 from ganutils.data.download import FetchError
 from ganutils.data.folder import image_folder
@@ -123,7 +123,7 @@ def _check(dataset: str, split: str, image_size: int, n_images: int) -> None:
 def _refuse_pictures(folder: Path) -> None:
     """Stop a run that was given one's own pictures and would quietly train on something else."""
     files = itertools.chain(folder.glob("*/*"), folder.glob("train/*/*"))
-    if not (folder / cifar.CIFAR10.base_folder).exists() and any(is_picture(file.name) for file in files):
+    if not (folder / published.FOLDER).exists() and any(is_picture(file.name) for file in files):
         raise ParameterError(
             f'dataset="auto" means CIFAR-10 or shapes, but data_dir={folder.name!r} has folders of pictures; '
             'set dataset="image_folder" to use them, or leave data_dir empty.'

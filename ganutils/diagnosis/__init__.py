@@ -76,4 +76,6 @@ def show_diagnosis(run: RunDir, dataset: Dataset | None = None, coverage: Covera
     caption = (
         "Signs of trouble. Green: nothing seen; amber: look closer; red: it went wrong; grey: not judged."
     )
-    show_table(table(findings), HEADER, caption)
+    rows = table(findings)
+    columns = len(HEADER) if any(finding.remedy for finding in findings) else len(HEADER) - 1
+    show_table([row[:columns] for row in rows], HEADER[:columns], caption)

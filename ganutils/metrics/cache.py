@@ -17,7 +17,7 @@ from ganutils.metrics.network import FEATURES
 
 BLOCK = 1000  # images in a file: what an interrupted extraction loses at most
 _KEY_BYTES = 16
-_WAY = "TensorFlow 1 bilinear 299, fp32, version 1"  # change it when equal images would get other features
+_WAY = "TensorFlow 1 bilinear 299, {precision}, version 1"  # change it when equal images would get other features
 
 
 class FeatureCache:
@@ -30,7 +30,8 @@ class FeatureCache:
 
     def __init__(self, inception: Inception) -> None:
         self._inception = inception
-        identity = hashlib.sha256(f"{inception.digest} {_WAY}".encode()).hexdigest()
+        way = _WAY.format(precision=inception.precision)
+        identity = hashlib.sha256(f"{inception.digest} {way}".encode()).hexdigest()
         self.folder = paths.cache_folder() / "features" / identity[:16]
         self._places: dict[bytes, tuple[Path, int]] = {}
         for file in sorted(self.folder.glob("*.npz")):

@@ -2,43 +2,53 @@
 
 import time
 from collections.abc import Callable
+from functools import cached_property
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from ganutils.metrics import weights
+from ganutils.metrics.engine import Engine, engine
 from ganutils.metrics.network import FEATURES
 
 NETWORK = "Inception 2015, pool features (2048)"
 RESIZER = "bilinear to 299 as in TensorFlow 1"
-PRECISION = "fp32"
 _SIDE = 299
 _BATCH = {"cpu": 16, "cuda": 128}  # images at a time: on a CPU a few use its caches best
 
 
 class Inception:
-    """The genuine network on a device: uint8 images (N, 3, S, S) to features (N, 2048) in fp32.
+    """The genuine network on a device: uint8 images (N, 3, S, S) to features (N, 2048).
+
+    Published numbers have fp32. On a CPU that has bf16, it is about twice as fast and moves a feature by up
+    to 0.1: for scores while training only. The engine is made when the first images come.
 
     Raises `MetricError` if its weights are missing, damaged or not genuine; see `weights.find`.
     """
 
-    def __init__(self, path: str = "", device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, path: str = "", device: torch.device | str = "cpu", precision: Literal["fp32", "bf16"] = "fp32"
+    ) -> None:
         read = weights.read(path)
         self.digest = read.digest
         self.classifier = read.classifier
         self.device = torch.device(device)
-        self._network = read.network.to(self.device, memory_format=torch.channels_last)
+        self.precision = precision
+        self._network = read.network
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return engine(self._network, self.device, self.precision)
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
         """Return the features (N, 2048) of one batch of uint8 images (N, 3, S, S), on the CPU."""
         if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
             raise ValueError(f"images must be (N, 3, S, S) uint8, not {tuple(images.shape)} {images.dtype}")
-        # cuDNN would round to TF32, and a caller's autocast to bf16: both move FID.
-        exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-        with exact, torch.autocast(self.device.type, enabled=False):
+        with torch.autocast(self.device.type, enabled=False):
             large = resize((images.to(self.device).float() - 128) / 128)
-            return self._network(large.contiguous(memory_format=torch.channels_last)).cpu()
+        return self._engine(large)
 
     def features(
         self, images: Tensor, batch_size: int = 0, advance: Callable[[int], object] | None = None

@@ -11,7 +11,7 @@ from ganutils.hardware import choose
 from ganutils.measurements import Protocol
 from ganutils.metrics import references
 from ganutils.metrics.cache import FeatureCache
-from ganutils.metrics.inception import NETWORK, PRECISION, RESIZER, Inception
+from ganutils.metrics.inception import NETWORK, RESIZER, Inception
 from ganutils.metrics.numbers import FEWEST
 from ganutils.metrics.references import Floor, Reference
 from ganutils.objective import Gan
@@ -70,7 +70,7 @@ def protocol(n_fake: int, reference: Reference, inception: Inception) -> Protoco
         n_fake=n_fake,
         network=NETWORK,
         resizer=RESIZER,
-        precision=PRECISION,
+        precision=inception.precision,
         weights=inception.digest[:_DIGITS],
         images=reference.dataset.fingerprint[:_DIGITS],
     )

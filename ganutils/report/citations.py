@@ -41,19 +41,17 @@ def named(text: str, known: dict[Key, str]) -> Iterator[tuple[str, str | None]]:
     """Cut `text` into pieces; those that cite a known work, from name to year, come with its label."""
     end = 0
     for match in _pattern(known).finditer(text) if known else ():
-        yield text[end : match.start()], None
-        yield match[0], known[match["name"], match["year"]]
-        end = match.end()
+        if label := known.get((match["name"], match["year"])):
+            yield text[end : match.start()], None
+            yield match[0], label
+            end = match.end()
     yield text[end:], None
 
 
 def _pattern(known: dict[Key, str]) -> re.Pattern[str]:
-    # A name and the nearest year behind it in the same sentence; a pair that nobody lists is no match.
-    works = "|".join(
-        rf"\b(?P<name{i}>{re.escape(name)})\b[^.;:!?]{{0,60}}?\b(?P<year{i}>{year})\b"
-        for i, (name, year) in enumerate(known)
-    )
-    return re.compile(works)
+    # A name and the nearest year behind it in the same sentence, with no other name between them.
+    names = "|".join(re.escape(name) for name, _ in known)
+    return re.compile(rf"\b(?P<name>{names})\b(?:(?!{names})[^.;:!?]){{0,60}}?\b(?P<year>(?:18|19|20)\d\d)\b")
 
 
 def _references(tokens: list[Token]) -> Iterator[str]:

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from ganutils.report import pictures
+from ganutils.report import citations, pictures
 from ganutils.report.markdown import Outline, to_typst
 from ganutils.report.markup import array, call, code, code_expression, content, escape, expression, string
 from ganutils.report.notebook import Front, Parameter, front, tags
 from ganutils.report.outputs import Block, Collected, collect
+from ganutils.report.tables import WIDEST
 from ganutils.report.typesetting import Source
 
 LEFT_OUT = {
@@ -19,17 +20,27 @@ LEFT_OUT = {
 }
 _LABELS = {"author": "Author", "student_id": "Student ID", "course": "Course", "date": "Date"}
 _CONTENTS_FROM = 3  # shorter reports need no table of contents
+_BESIDE = {"image": 0.97, "table": 1.06}  # of the text's width; tables in a pair are set smaller
 
 
 def build(
-    notebook: Any, *, name: str = "Report", show_code: bool = False, stream_lines: int = 40
+    notebook: Any,
+    *,
+    name: str = "Report",
+    show_code: bool = False,
+    stream_lines: int = 40,
+    layout: str = "report",
+    animation: str = "",
 ) -> tuple[Source, Front]:
     """Return the Typst document of a notebook node, and what stands at its front.
 
-    `name` is the title if the notebook has none. Nothing of the notebook is executed, and no file is read.
+    `name` is the title if the notebook has none; `layout` is "report" or "paper", in two columns;
+    `animation` names a file that lies beside the report. Nothing of the notebook is executed, and no file
+    is read.
     """
     head = front(notebook, name)
-    collected, outline = Collected(), Outline()
+    collected = Collected()
+    outline = Outline(citations.listed(notebook), citations.are_numbered(notebook))
     table = _parameters(head)
     for cell in notebook.cells:
         before = len(outline.titles)
@@ -39,12 +50,12 @@ def build(
             table = ""
     parts = [
         '#import "template.typ": *',
-        _opening(head, collected, len(outline.titles)),
-        *_side_by_side(collected.body),
+        _opening(head, collected, len(outline.titles), animation),
+        *_arranged(collected.body, pairs=layout == "report"),
         _section("Parameters", [table] if table else []),
         _section("Environment", collected.environment),
     ]
-    return Source("\n\n".join(part for part in parts if part) + "\n", collected.pictures), head
+    return Source("\n\n".join(part for part in parts if part) + "\n", collected.pictures, layout), head
 
 
 def _add_cell(cell: Any, collected: Collected, outline: Outline, show_code: bool, stream_lines: int) -> None:
@@ -75,34 +86,37 @@ def _add_cell(cell: Any, collected: Collected, outline: Outline, show_code: bool
         collected.body_begun = bool(outline.titles)
 
 
-def _opening(head: Front, collected: Collected, headings: int) -> str:
+def _opening(head: Front, collected: Collected, headings: int, animation: str) -> str:
     facts = [f"({string(_LABELS[name])}, {string(value)})" for name, value in head.facts]
     options = {
         "title": string(head.title),
         "facts": array(facts),
         "abstract": content(to_typst(head.abstract)) if head.abstract else "none",
         "notices": array(content(notice) for notice in collected.notices),
+        "animation": code_expression(animation) if animation else "none",
         "contents": str(headings >= _CONTENTS_FROM).lower(),
     }
     shown = ", ".join(f"{key}: {value}" for key, value in options.items())
     return f"#show: report.with({shown})"
 
 
-def _side_by_side(blocks: list[Block]) -> list[str]:
+def _arranged(blocks: list[Block], *, pairs: bool) -> list[str]:
+    """Return the markup of blocks; with `pairs`, two narrow figures or tables in a row stand side by side."""
     parts, rest = [], list(blocks)
     while rest:
         block = rest.pop(0)
-        if not block.figure:
+        if block.kind == "text":
             parts.append(block.markup)
             continue
         # A heading with nothing but a figure below it would stand empty if the figure floated.
         below_heading = bool(parts) and parts[-1].rpartition("\n")[2].startswith("#heading(")
-        number, fixed = str(len(parts)), str(below_heading).lower()
-        if block.narrow and rest and rest[0].narrow:
-            pair = [content(block.markup), content(rest.pop(0).markup)]
-            parts.append(call("placed", number, fixed, expression("pair", *pair)))
-        else:
-            parts.append(call("placed", number, fixed, content(block.markup)))
+        share, body = block.share, content(block.markup)
+        if pairs and rest and rest[0].kind == block.kind and share + rest[0].share <= _BESIDE[block.kind]:
+            other = rest.pop(0)
+            body = expression("pair", body, content(other.markup), f"{share / other.share:.3f}")
+            share += other.share
+        about = {"fixed": str(below_heading).lower(), "wide": str(share > WIDEST).lower()}
+        parts.append(call("placed", str(len(parts)), body, **about))
     return parts
 
 

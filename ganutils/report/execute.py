@@ -128,10 +128,10 @@ def check_names(notebook: Any, parameters: Mapping[str, Any], path: Path) -> Non
 
 @contextmanager
 def _quiet_log() -> Iterator[None]:
-    """Keep papermill's log to real errors: its own check of names misses valid ones and warns about them."""
+    """Silence papermill's log: its check of names warns about valid ones, and its errors are told here."""
     logger = logging.getLogger("papermill")
     level = logger.level
-    logger.setLevel(logging.ERROR)
+    logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:

@@ -3,12 +3,14 @@
 from typing import Any
 
 from nbconvert.exporters import Exporter
-from traitlets import Bool, Int, List, Unicode, default
+from traitlets import Bool, Enum, Int, List, Unicode, default
 
 from ganutils.errors import ReportError
 from ganutils.report.document import build
 from ganutils.report.foreign import tidied
 from ganutils.report.typesetting import Source, TypesettingError, typeset
+
+LAYOUTS = ("report", "paper")
 
 
 class ReportExporter(Exporter):
@@ -17,6 +19,12 @@ class ReportExporter(Exporter):
     export_from_notebook = "GAN report (PDF)"
     output_mimetype = "application/pdf"
 
+    layout = Enum(
+        ("", *LAYOUTS),
+        default_value="",
+        help="report: one column; paper: two columns; empty: the notebook's own (metadata ganutils.layout).",
+    ).tag(config=True)
+    animation = Unicode("", help="Name of an animation that lies beside the report.").tag(config=True)
     show_code = Bool(False, help="Show the code of the cells.").tag(config=True)
     stream_lines = Int(40, help="Show at most so many lines of a text that a cell printed.").tag(config=True)
     standards = List(
@@ -36,7 +44,14 @@ class ReportExporter(Exporter):
         """
         notebook, resources = super().from_notebook_node(tidied(nb), resources=resources, **kwargs)
         name = resources.get("metadata", {}).get("name") or "Report"
-        source, front = build(notebook, name=name, show_code=self.show_code, stream_lines=self.stream_lines)
+        source, front = build(
+            notebook,
+            name=name,
+            show_code=self.show_code,
+            stream_lines=self.stream_lines,
+            layout=self.layout or _own_layout(notebook),
+            animation=self.animation,
+        )
         pdf = self._typeset(source, front.timestamp)
         resources["output_extension"] = self.file_extension
         return pdf, resources
@@ -59,6 +74,15 @@ class ReportExporter(Exporter):
         for warning in warnings:
             self.log.warning("Typst: %s", warning)
         return pdf
+
+
+def _own_layout(notebook: Any) -> str:
+    layout = notebook.metadata.get("ganutils", {}).get("layout", LAYOUTS[0])
+    if layout not in LAYOUTS:
+        raise ReportError(
+            f"layout={layout!r} in the metadata of the notebook (ganutils): is none of {', '.join(LAYOUTS)}."
+        )
+    return layout
 
 
 def _refused(error: TypesettingError) -> str:

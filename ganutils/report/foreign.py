@@ -20,6 +20,7 @@ def tidied(notebook: Any) -> NotebookNode:
                 "authors": [_author(author) for author in _sequence(metadata.get("authors"))],
                 **({"date": date} if (date := _text(metadata.get("date"))) else {}),
                 "papermill": {"end_time": _text(end)},
+                "ganutils": _scalars(metadata.get("ganutils")),
             },
             "cells": [
                 _cell(cell)

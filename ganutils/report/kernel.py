@@ -13,12 +13,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ganutils.stopping import handling_requests
+
 # A training that is interrupted finishes its update and writes a checkpoint.
 SECONDS_TO_SAVE = 30.0
 
 
 class Kernel:
-    """A running kernel; Ctrl-C works as the stop button of a notebook.
+    """A running kernel; Ctrl-C, and each other request to stop, works as the stop button of a notebook.
 
     The first one interrupts the running cell: a training saves, and the cells after it still run. The second
     one raises KeyboardInterrupt.
@@ -29,14 +31,16 @@ class Kernel:
         self.interrupted_at: datetime | None = None
 
     def interrupt(self, number: int, frame: FrameType | None) -> None:
-        """Handle a Ctrl-C."""
+        """Handle a request to stop."""
         process = getattr(self.manager.provisioner, "pid", None)
         if self.interrupted_at or os.name != "posix" or not process:
             raise KeyboardInterrupt
         self.interrupted_at = datetime.now(UTC)
-        print("Interrupting the running cell. Press Ctrl-C again to stop at once.", flush=True)
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGINT)
+        # The terminal may be closed, or another text half written.
+        with contextlib.suppress(OSError, RuntimeError):
+            print("Interrupting the running cell. Press Ctrl-C again to stop at once.", flush=True)
 
 
 @contextmanager
@@ -58,7 +62,7 @@ def running(name: str) -> Iterator[Kernel]:
         run_sync(manager.start_kernel)(extra_arguments=no_history, stderr=errors.end)
         errors.follow()
         try:
-            with _handling_interrupts(kernel):
+            with handling_requests(kernel.interrupt):
                 yield kernel
         finally:
             errors.are_told = False  # of a kernel that ends in the middle of a cell
@@ -79,18 +83,6 @@ def _note_clients(manager: Any) -> list[Any]:
 
     manager.client = client
     return clients
-
-
-@contextmanager
-def _handling_interrupts(kernel: Kernel) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, kernel.interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 class _Errors:

@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable
 
-from ganutils.report import maths, tables
+from ganutils.report import citations, maths, tables
 from ganutils.report.grammar import Token, parse, plain_text
 from ganutils.report.markup import call, code, content, escape, string
 
@@ -17,14 +17,20 @@ _LINK = re.compile(r"(?:https?://|mailto:)[^\s\x00-\x1f]{1,2000}", re.IGNORECASE
 _OWN_NUMBER = re.compile(r"(?:\d+(?:\.\d+)*\.|\d+(?:\.\d+)+)\s+")
 _COMMENT = re.compile(r"\s*<!--.*?-->\s*", re.DOTALL)
 _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
-_UNNUMBERED = {"abstract", "references", "bibliography", "literature", "acknowledgements", "acknowledgments"}
+_UNNUMBERED = {"abstract", "acknowledgements", "acknowledgments"} | citations.TITLES
 
 
 class Outline:
-    """Places headings: the first of level 1 is the report's title, and no level is skipped below it."""
+    """Places headings and references.
 
-    def __init__(self) -> None:
+    The first heading of level 1 is the report's title, and no level is skipped below it.
+    """
+
+    def __init__(self, works: dict[citations.Key, str] | None = None, numbered: bool = True) -> None:
         self.titles: list[str] = []
+        self.works = works or {}  # to cite; each with the label of its reference
+        self.unplaced = set(self.works.values())  # a label may stand in the report but once
+        self.numbered = numbered  # references carry numbers
         self._title_seen = False
         self._last = 0
 
@@ -79,6 +85,8 @@ class _Renderer:
         self._picture = picture or (lambda address, text: None)
         self._caption = caption
         self._footnotes: dict[str, str] = {}
+        self._cites = outline.works if outline else {}
+        self._in_references = False
 
     def document(self, tokens: list[Token]) -> str:
         for token in tokens:
@@ -105,6 +113,15 @@ class _Renderer:
 
     def _wrapped(self, function: str, token: Token) -> str:
         return call(function, content(self._inlines(token["children"])))
+
+    def _on_text(self, token: Token) -> str:
+        if self._in_references:
+            return escape(token["raw"])
+        pieces = citations.named(token["raw"], self._cites)
+        return "".join(
+            call("cited", string(label), content(escape(piece))) if label else escape(piece)
+            for piece, label in pieces
+        )
 
     def _on_blank_line(self, token: Token) -> str:
         return ""
@@ -155,11 +172,14 @@ class _Renderer:
             return ""
         if children[0]["type"] == "text":  # the report numbers its sections itself
             children[0]["raw"] = _OWN_NUMBER.sub("", children[0]["raw"], count=1)
+        self._in_references = text.lower() in citations.TITLES
         options = {"numbering": "none"} if text.lower() in _UNNUMBERED else {}
         return call("heading", content(self._inlines(children)), level=str(level), **options)
 
     def _on_link(self, token: Token) -> str:
+        cites, self._cites = self._cites, {}  # no link inside a link
         label, address = self._inlines(token["children"]), token["attrs"]["url"]
+        self._cites = cites
         if not _LINK.fullmatch(address) or not label.strip():
             return label
         return call("link", string(address), content(label))
@@ -177,11 +197,26 @@ class _Renderer:
         return call("quote", content(self._blocks(token["children"])), block="true")
 
     def _on_list(self, token: Token) -> str:
+        if self._in_references and self._outline:
+            return self._references(token["children"], self._outline)
         items = [content(self._blocks(item["children"])) for item in token["children"]]
         options = {"tight": str(token["tight"]).lower()}
         if token["attrs"]["ordered"]:
             return call("enum", *items, start=str(token["attrs"].get("start", 1)), **options)
         return call("list", *items, **options)
+
+    def _references(self, items: list[Token], outline: Outline) -> str:
+        works = []
+        for item in items:
+            cited = citations.key(plain_text(item["children"]))
+            label = outline.works.get(cited) if cited else None
+            anchor = call("anchor", string(label)) if label in outline.unplaced else ""
+            outline.unplaced.discard(label)
+            works.append((cited, content(anchor + self._blocks(item["children"]))))
+        if not outline.numbered and all(cited for cited, _ in works):
+            works.sort(key=lambda work: (work[0][0].casefold(), work[0][1]))
+            return call("references", *(work for _, work in works), numbered="false")
+        return call("references", *(work for _, work in works), numbered="true")
 
     def _on_table(self, token: Token) -> str:
         table = tables.read(token, self._inlines)

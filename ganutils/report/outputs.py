@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from ganutils.report import pictures
+from ganutils.report import pictures, tables
 from ganutils.report.markdown import one_line, to_typst
 from ganutils.report.markup import call, code, code_expression, content, escape, string
 from ganutils.report.pictures import Picture
@@ -17,11 +17,11 @@ _SHOWN = ("text/markdown", "text/latex", "text/plain")
 
 @dataclass
 class Block:
-    """A piece of the report's body; two narrow figures in a row are set side by side."""
+    """A piece of the report's body; "image" and "table" may move, and take a `share` of the text's width."""
 
     markup: str
-    figure: bool = False
-    narrow: bool = False
+    kind: str = "text"
+    share: float = 1.0
 
 
 @dataclass
@@ -68,7 +68,7 @@ def _add_display(output: Any, number: Any, into: Collected, stream_lines: int) -
     elif role == "environment":
         into.environment.append(to_typst(_text(data.get("text/markdown", ""))))
     elif role == "table":
-        into.add(to_typst(_text(data.get("text/markdown", "")), caption=_text(about.get("caption", ""))))
+        _add_table(_text(data.get("text/markdown", "")), _text(about.get("caption", "")), into)
     elif picture := pictures.choose(data, _known_width(output)):
         _add_figure(picture, about, number, into)
     elif kind := next((kind for kind in _SHOWN if kind in data and not _is_widget(data)), None):
@@ -86,10 +86,18 @@ def _add_figure(picture: Picture, about: dict[str, Any], number: Any, into: Coll
     caption = _text(about.get("caption", "")) or f"Output of cell {number}."
     alt = _text(about.get("alt", "")) or caption
     wish = about.get("width")
-    narrow = pictures.size(picture, wish)[0] <= pictures.SHARES["column"] * pictures.TEXT_WIDTH + 0.01
+    share = pictures.size(picture, wish)[0] / pictures.TEXT_WIDTH
     body = pictures.image(picture, alt, wish)
     markup = call("captioned", content(body), content(one_line(caption)), string(alt))
-    into.body.append(Block(markup, figure=True, narrow=narrow))
+    into.body.append(Block(markup, "image", share))
+
+
+def _add_table(text: str, caption: str, into: Collected) -> None:
+    markup, table = to_typst(text, caption=caption), tables.shape(text)
+    if table and table.whole:
+        into.body.append(Block(markup, "table", table.share))
+    else:
+        into.add(markup)
 
 
 def _add_notice(text: str, into: Collected) -> None:

@@ -84,7 +84,7 @@ def image(picture: Picture, alt: str, wish: Any = None) -> str:
     """Return the Typst markup of a picture; pixels stay sharp instead of being smoothed."""
     width, _ = size(picture, wish)
     sharp = {} if picture.ending == "svg" else {"scaling": '"pixelated"'}
-    return call("image", string(picture.name), alt=string(alt), width=f"{width}cm", **sharp)
+    return call("picture", string(picture.name), f"{width}cm", alt=string(alt), **sharp)
 
 
 def _raster(encoded: str, ending: str, known_width: Any) -> Picture | None:

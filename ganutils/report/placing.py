@@ -23,15 +23,19 @@ def floating(spots_of: Callable[[set[int]], Spots]) -> set[int]:
 
 
 def _first_misplaced(spots: Spots, chosen: set[int]) -> int | None:
-    for before, spot in zip([None, *spots], spots, strict=False):
-        if spot["figure"] in chosen or spot["fixed"]:
+    floats: Spots = []
+    follows_one = False
+    for spot in spots:
+        if spot["figure"] in chosen:
+            floats.append(spot)
+            follows_one = True
             continue
-        follows = before if before is not None and before["figure"] in chosen else None
-        # The figure before may float at the top of the page and push this one down.
-        pushed = follows["height"] if follows and follows["page"] == spot["page"] - 1 else 0
+        # What floats may have come to the top of this page and push this figure down.
+        pushed = sum(other["height"] for other in floats if spot["page"] - other["page"] in (0, 1))
         jumped = spot["page"] > 1 and spot["y"] < PAGE_TOP + pushed
-        # A floating figure may stand further down the page: the next one must not overtake it.
-        overtakes = follows is not None and follows["page"] == spot["page"]
-        if jumped or overtakes:
+        # It may also stand further down: the next figure must not overtake it.
+        overtakes = follows_one and floats[-1]["page"] == spot["page"]
+        follows_one = False
+        if not spot["fixed"] and (jumped or overtakes):
             return spot["figure"]
     return None

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ganutils.report.grammar import Token, plain_text
+from ganutils.report.grammar import Token, parse, plain_text
 from ganutils.report.markup import array, content, expression
 
+WIDEST = 0.62  # of the text's width: what is wider spans both columns of a paper
 _WHOLE_ROWS = 25  # a table up to so long is not split over pages
 _LETTER = 4.2  # points, the mean width of a character in a table
 _MARGINS = 10.0  # points beside each cell
@@ -24,7 +25,7 @@ class Table:
 
     def markup(self, name: str, **options: str) -> str:
         """Return the expression of the template's function `name` for this table."""
-        about = {"wide": str(self.share > 1).lower(), "whole": str(self.whole).lower()}
+        about = {"wide": str(self.share > WIDEST).lower(), "whole": str(self.whole).lower()}
         return expression(name, self.header, self.rows, self.align, **about, **options)
 
 
@@ -36,6 +37,12 @@ def read(token: Token, inlines: Callable[[list[Token]], str]) -> Table:
     alignment = array(cell["attrs"]["align"] or "left" for cell in head["children"])
     whole = len(rows) <= _WHOLE_ROWS
     return Table(header, array(rows), alignment, _share(lines), whole)
+
+
+def shape(text: str) -> Table | None:
+    """Return the table that Markdown `text` consists of, or None if it is something else."""
+    tokens = [token for token in parse(text) if token["type"] != "blank_line"]
+    return read(tokens[0], plain_text) if [token["type"] for token in tokens] == ["table"] else None
 
 
 def _share(lines: list[list[Token]]) -> float:

@@ -18,10 +18,11 @@ class TypesettingError(RuntimeError):
 
 @dataclass
 class Source:
-    """A Typst document: its markup and the pictures it shows, by file name."""
+    """A Typst document: its markup, the pictures it shows, by file name, and its layout."""
 
     markup: str
     pictures: dict[str, bytes] = field(default_factory=dict)
+    layout: str = "report"
 
 
 def typeset(source: Source, *, standards: list[str], timestamp: int) -> tuple[bytes, list[str]]:
@@ -48,7 +49,10 @@ def typeset(source: Source, *, standards: list[str], timestamp: int) -> tuple[by
         }
 
         def inputs(figures: set[int]) -> dict[str, str]:
-            return {"floating": " ".join(str(figure) for figure in sorted(figures))}
+            return {
+                "layout": source.layout,
+                "floating": " ".join(str(figure) for figure in sorted(figures)),
+            }
 
         def spots(figures: set[int]) -> list[dict]:
             return json.loads(
@@ -56,7 +60,8 @@ def typeset(source: Source, *, standards: list[str], timestamp: int) -> tuple[by
             )
 
         try:
-            chosen = inputs(floating(spots))
+            # In a paper all figures float, by Typst's own rules.
+            chosen = inputs(floating(spots) if source.layout == "report" else set())
             pdf, warnings = typst.compile_with_warnings(
                 main, format="pdf", pdf_standards=standards, timestamp=timestamp, sys_inputs=chosen, **closed
             )

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torchvision.datasets import CIFAR10
 
-from ganutils.data import cifar, cifar10
+from ganutils.data import cifar, cifar10, published
 from ganutils.data.download import FetchError
 from ganutils.errors import DataError, ParameterError
 
@@ -28,6 +28,8 @@ def fake(monkeypatch):
         data = random.integers(0, 256, (4, 3072), np.uint8)
         files[name] = pickle.dumps({"data": data, "labels": [0, 1, 2, len(files) % 3]})
     lists = [[name, md5(content)] for name, content in files.items()]
+    for name, chosen in (("META", lists[:1]), ("TRAIN", lists[1:3]), ("TEST", lists[3:])):
+        monkeypatch.setattr(published, name, dict(chosen))
     monkeypatch.setattr(CIFAR10, "train_list", lists[1:3])
     monkeypatch.setattr(CIFAR10, "test_list", lists[3:])
     monkeypatch.setattr(
@@ -53,9 +55,12 @@ def write_archive(path, files):
     return path
 
 
-def test_class_names_are_the_published_ones():
+def test_the_files_are_those_that_torchvision_reads():
     assert cifar.CLASSES[:6] == ("airplane", "automobile", "bird", "cat", "deer", "dog")
-    assert CIFAR10.tgz_md5 == "c58f30108f718f92721af3b95e74349a"
+    theirs = (CIFAR10.url, CIFAR10.filename, CIFAR10.tgz_md5, CIFAR10.base_folder)
+    assert theirs == (published.URL, published.ARCHIVE, published.ARCHIVE_MD5, published.FOLDER)
+    assert {CIFAR10.meta["filename"]: CIFAR10.meta["md5"]} == published.META
+    assert (dict(CIFAR10.train_list), dict(CIFAR10.test_list)) == (published.TRAIN, published.TEST)
 
 
 def test_reads_what_torchvision_reads(fake, tmp_path):
@@ -116,7 +121,7 @@ def test_missing_files_name_the_remedy(tmp_path):
 def test_download_from_a_mirror(fake, tmp_path, monkeypatch):
     mirror = write_archive(tmp_path / "mirror.tar.gz", fake)
     monkeypatch.setenv(cifar.URL_VARIABLE, mirror.as_uri())
-    monkeypatch.setattr(CIFAR10, "tgz_md5", md5(mirror.read_bytes()))
+    monkeypatch.setattr(published, "ARCHIVE_MD5", md5(mirror.read_bytes()))
     assert len(cifar10(tmp_path / "data")) == 8
     assert [file.name for file in (tmp_path / "data").iterdir()] == [CIFAR10.filename]
     mirror.unlink()

@@ -12,9 +12,9 @@ from ganutils.sheets import decode
 
 
 def steps(folder: Path) -> list[int]:
-    """Return the updates of the checkpoints in a run folder that are whole, the newest first."""
+    """Return the updates of the last two checkpoints in a run folder, those that are whole, newest first."""
     found = []
-    for path in (folder / "checkpoints").glob("*.pt"):
+    for path in (folder / "checkpoints").glob("[lp]*.pt"):
         try:
             with zipfile.ZipFile(path) as archive:  # torch itself does not look at the checksums
                 if archive.testzip() is None:

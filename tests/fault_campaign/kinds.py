@@ -83,14 +83,18 @@ def damage(pattern: str) -> Callable[[Trial], bool]:
             b"",
             None,
         ]
-        _overwrite(found[-1], trial.random.choice(kept))
+        kept = trial.random.choice(kept)
+        if kept is not None and trial.random.random() < 0.5:
+            found[-1].write_bytes(kept)  # best.pt may be the same file by another name
+        else:
+            _overwrite(found[-1], kept)
         return True
 
     return fault
 
 
 def damage_history(trial: Trial) -> bool:
-    """Die, and find what the history tells of the time after the older checkpoint torn, whatever was synced."""
+    """Die, and find the history torn somewhere after the older checkpoint, whatever was synced."""
     if not trial.strike("checkpoint", kill_at) or not (trial.run / "history.jsonl").exists():
         return False
     path = trial.run / "history.jsonl"

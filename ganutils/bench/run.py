@@ -1,0 +1,79 @@
+"""The whole benchmark, as Markdown."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+
+import torch
+
+from ganutils.bench.rows import HEADER, Row
+from ganutils.bench.workloads import WORKLOADS
+from ganutils.environment import facts
+from ganutils.errors import ParameterError
+from ganutils.hardware import choose
+from ganutils.params import nearest
+from ganutils.variants import get
+
+
+def bench(names: Sequence[str], rounds: int) -> None:
+    """Measure and print the named workloads, all of them if none is named.
+
+    Raises `ParameterError` for an unknown name and for fewer than one round.
+    """
+    known = (*WORKLOADS, *OTHERS)
+    for name in names:
+        if name not in known:
+            raise ParameterError(
+                f"There is no workload {name!r}{nearest(name, known)}. There are {', '.join(known)}."
+            )
+    if rounds < 1:
+        raise ParameterError(f"--rounds {rounds}: must be at least 1.")
+    _print_conditions(rounds)
+    trainings = [name for name in WORKLOADS if name in names or not names]
+    others = [name for name in OTHERS if name in names or not names]
+    if trainings:
+        from ganutils.bench.training import rows
+
+        _print_table(rows(trainings, rounds))
+    for name in others:
+        OTHERS[name](rounds)
+
+
+def _metrics(rounds: int) -> None:
+    from ganutils.bench.metrics import rows
+
+    _print_table(rows(rounds))
+
+
+def _reports(rounds: int) -> None:
+    from ganutils.bench.reports import rows
+
+    _print_table(rows(rounds))
+
+
+def _scaling(rounds: int) -> None:
+    from ganutils.bench.scaling import markdown, points
+
+    print(f"\n{markdown(list(points(rounds)))}", flush=True)
+
+
+OTHERS: dict[str, Callable[[int], None]] = {"metrics": _metrics, "reports": _reports, "scaling": _scaling}
+
+
+def _print_conditions(rounds: int) -> None:
+    machine = facts(choose(get("dcgan").Params()))
+    told = f"{machine['device']}; {machine['system']}; {machine['libraries']}"
+    now = datetime.now(UTC).strftime("%Y-%m-%d")
+    print(f"{now}, {told}. Medians of {rounds} rounds, sides in turns; threads: {torch.get_num_threads()}.")
+
+
+def _print_table(rows: Iterable[Row]) -> None:
+    """Print each row as soon as it is measured."""
+    print()
+    for cells in (HEADER, ["---"] * len(HEADER)):
+        print(_line(cells))
+    for row in rows:
+        print(_line(row.cells()), flush=True)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,117 @@
+"""What carries images through the Inception network: OpenVINO on a CPU where it is installed, or plain torch.
+
+OpenVINO is optional, `pip install ganutils[fast]`. In fp32 both give the same features up to the rounding of
+sums (below 1e-5, as between two batch sizes of torch), so that a protocol names neither; bf16 is named.
+"""
+
+import importlib.util
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ganutils.metrics.network import FEATURES, Branches
+
+_PART = 4  # images that an OpenVINO stream takes at a time; the last part of a batch is filled up
+
+Engine = Callable[[Tensor], Tensor]  # (N, 3, 299, 299) fp32 in [-1, 1] -> features (N, 2048) fp32, on the CPU
+
+
+def engine(network: nn.Sequential, device: torch.device, precision: str) -> Engine:
+    """Return the fastest engine that there is for a network, a device and a precision (fp32 or bf16)."""
+    if device.type == "cpu" and importlib.util.find_spec("openvino") is not None:
+        return OpenVino(network, precision)
+    return Torch(network, device, precision)
+
+
+class Torch:
+    """The network as it is, in memory order channels last."""
+
+    def __init__(self, network: nn.Sequential, device: torch.device, precision: str) -> None:
+        self._dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self._network = network.to(device, self._dtype, memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return the features (N, 2048) of resized images (N, 3, 299, 299)."""
+        images = images.to(self._dtype, memory_format=torch.channels_last)
+        # cuDNN would round to TF32, and a caller's autocast to bf16: both move FID.
+        exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+        with exact, torch.autocast(images.device.type, enabled=False):
+            return self._network(images).float().cpu()
+
+
+class OpenVino:
+    """The network compiled for this CPU by OpenVINO, one stream of images for each of torch's threads."""
+
+    def __init__(self, network: nn.Sequential, precision: str) -> None:
+        # It would tell its makers of its use unless the user opted out; without this module it does not.
+        sys.modules.setdefault("openvino_telemetry", None)
+        import openvino
+
+        threads = torch.get_num_threads()
+        settings = {
+            "INFERENCE_PRECISION_HINT": {"fp32": "f32"}.get(precision, precision),
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": threads,
+            "ENABLE_CPU_PINNING": False,  # other programs use the cores too
+        }
+        compiled = openvino.Core().compile_model(_model(network), "CPU", settings)
+        self._queue = openvino.AsyncInferQueue(compiled, threads)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return the features (N, 2048) of resized images (N, 3, 299, 299)."""
+        found = np.empty((len(images), FEATURES), np.float32)
+
+        def keep(request, start: int) -> None:
+            rows = found[start : start + _PART]
+            rows[:] = request.get_output_tensor().data[: len(rows)]
+
+        self._queue.set_callback(keep)
+        for start in range(0, len(images), _PART):
+            part = np.zeros((_PART, *images.shape[1:]), np.float32)
+            some = images[start : start + _PART]
+            part[: len(some)] = some.numpy()
+            self._queue.start_async([part], start)
+        self._queue.wait_all()
+        return torch.from_numpy(found)
+
+
+def _model(network: nn.Sequential):
+    """Return the network as an OpenVINO model for parts of images; tracing it would take 14 s."""
+    import openvino
+    from openvino import opset13
+
+    images = opset13.parameter([_PART, 3, 299, 299], np.float32)
+    return openvino.Model([_node(network, images)], [images])
+
+
+def _node(module: nn.Module, x):
+    """Return what a module makes of an OpenVINO node x."""
+    from openvino import opset13 as ops
+
+    match module:
+        case nn.Sequential():
+            for each in module:
+                x = _node(each, x)
+            return x
+        case Branches():
+            return ops.concat([_node(branch, x) for branch in module.branches], 1)
+        case nn.Conv2d():
+            weight, bias = (some.detach().contiguous().numpy() for some in (module.weight, module.bias))
+            pad = list(module.padding)
+            made = ops.convolution(x, ops.constant(weight), list(module.stride), pad, pad, [1, 1])
+            return ops.add(made, ops.constant(bias.reshape(1, -1, 1, 1)))
+        case nn.ReLU():
+            return ops.relu(x)
+        case nn.MaxPool2d(kernel_size=side, stride=stride, padding=pad):
+            return ops.max_pool(x, [stride] * 2, [1, 1], [pad] * 2, [pad] * 2, [side] * 2).output(0)
+        case nn.AvgPool2d(kernel_size=side, stride=stride, padding=pad):
+            return ops.avg_pool(x, [stride] * 2, [pad] * 2, [pad] * 2, [side] * 2, exclude_pad=True)
+        case nn.AdaptiveAvgPool2d():
+            return ops.reduce_mean(x, ops.constant([2, 3]), keep_dims=True)
+        case nn.Flatten():
+            return ops.reshape(x, ops.constant([0, -1]), special_zero=True)
+    raise TypeError(f"no OpenVINO node stands for {type(module).__name__}")

@@ -1,0 +1,50 @@
+"""The sliders of the noise study, timed in the browser."""
+
+import statistics
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+# From the key that moves the slider to the loaded new image.
+TIME = """([slider, image]) => {
+    window.waits = []
+    let pressed = 0
+    slider.addEventListener('keydown', () => { pressed = performance.now() }, {capture: true})
+    image.addEventListener('load', () => {
+        if (pressed) window.waits.push(performance.now() - pressed)
+        pressed = 0
+    })
+}"""
+MOVES = 15
+
+
+@pytest.fixture
+def study(open_notebook):
+    """A study of the full-size generator; it is hardly trained, which changes no duration."""
+    notebook = open_notebook("noise_study")
+    notebook.set_parameters(dataset="shapes", n_images=256, epochs=1, study_samples=50, base_latents=2)
+    notebook.menu("Run", "Run All Cells")
+    notebook.wait_until_done(notebook.cell("gu.show_environment"))
+    return notebook
+
+
+def test_sliders_redraw_within_a_fifth_of_a_second(study):
+    cell = study.cell("show_sliders")
+    cell.scroll_into_view_if_needed()
+    image = cell.locator("img")
+    for name in ("value", "seed"):
+        row = cell.locator(".widget-slider", has_text=name)
+        slider = row.locator("[role=slider]")
+        study.page.evaluate(TIME, [slider.element_handle(), image.element_handle()])
+        slider.focus()
+        for done in range(1, MOVES + 1):
+            before = image.get_attribute("src")
+            study.page.keyboard.press("ArrowRight")
+            study.page.wait_for_function(f"window.waits.length >= {done}")
+            assert image.get_attribute("src") != before
+        waits = study.page.evaluate("window.waits")
+        print(f"{name}: median {statistics.median(waits):.0f} ms of {sorted(map(round, waits))}")
+        assert statistics.median(waits) < 200
+    study.screenshot("1-sliders")
+    assert cell.locator("img").count() == 1
