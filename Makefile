@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SCREENSHOTS ?= .cache/screenshots
 
-.PHONY: report test faults bench lab
+.PHONY: report test faults bench test-browser lab
 
 report: .venv/installed  ## train the DCGAN notebook on the embedded data set and write reports/dcgan-shapes.pdf
 	$(BIN)/ganutils report notebooks/dcgan.ipynb -f notebooks/presets/dcgan-shapes.yaml --name dcgan-shapes

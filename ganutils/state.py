@@ -87,7 +87,9 @@ def _moving_average(generator: nn.Module, decay: float) -> AveragedModel | None:
     """Average the weights (Karras 2018, arXiv 1710.10196); batch-norm statistics are measured to sample."""
     if decay == 0:
         return None
-    return AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=False)
+    average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=False)
+    average.n_averaged = average.n_averaged.cpu()  # it is read in each update, which must not wait for a GPU
+    return average
 
 
 def _optimizer(

@@ -27,7 +27,7 @@ WATCH = """cell => {
     const note = () => {
         const picture = cell.querySelector('img'), bar = cell.querySelector('progress')
         if (!picture || !bar) return
-        const last = window.seen.at(-1), text = bar.parentElement.innerText.trim()
+        const last = window.seen.at(-1), text = bar.parentElement.textContent.trim()
         const height = picture.getBoundingClientRect().height, width = picture.getBoundingClientRect().width
         if (last && last.picture === picture.src && last.text === text) return
         const [at, images] = [performance.now(), cell.querySelectorAll('img').length]
@@ -57,8 +57,8 @@ def test_a_notebook_is_edited_run_watched_and_exported(open_notebook, tmp_path):
     cell = watched(notebook)
     notebook.menu("Run", "Run All Cells")
     cell.locator("progress").wait_for(state="attached", timeout=120_000)
-    cell.locator("div", has_text="KID").first.wait_for(timeout=120_000)
     cell.scroll_into_view_if_needed()
+    cell.locator("div", has_text="KID").first.wait_for(timeout=120_000)
     notebook.screenshot("2-training")
     notebook.wait_until_done(notebook.cell(LAST))
     cell.scroll_into_view_if_needed()
@@ -95,13 +95,13 @@ def test_a_notebook_is_edited_run_watched_and_exported(open_notebook, tmp_path):
     assert len(pages) >= 3
     assert "A Student" in pages[0].extract_text()
     text = " ".join(page.extract_text() for page in pages)
-    assert "512 images" in text
+    assert "1,024 images" in text
     assert "live picture" not in text
 
 
 def test_the_stop_button_ends_well_and_the_cell_goes_on(open_notebook):
     notebook = open_notebook("dcgan")
-    notebook.set_parameters(epochs=6, **SMALL)
+    notebook.set_parameters(epochs=8, **SMALL)
     cell = watched(notebook)
     notebook.menu("Run", "Run All Cells")
     notebook.page.wait_for_function("window.seen.some(one => one.full > 0.2)", timeout=120_000)
@@ -110,9 +110,9 @@ def test_the_stop_button_ends_well_and_the_cell_goes_on(open_notebook):
     cell.scroll_into_view_if_needed()
     notebook.screenshot("4-stopped")
     output = cell.locator(".jp-OutputArea").inner_text()
-    (stopped,) = re.findall(r"Stopped by the user after (\S+) of 6 epochs. Everything is saved.", output)
-    assert f"{float(stopped):g} of 6 epochs" in output
-    assert 1 < float(stopped) < 6
+    (stopped,) = re.findall(r"Stopped by the user after (\S+) of 8 epochs. Everything is saved.", output)
+    assert f"{float(stopped):g} of 8 epochs" in output
+    assert 1 < float(stopped) < 8
 
     notebook.page.evaluate("window.seen = []")
     cell.locator(".cm-line").click()
@@ -121,6 +121,6 @@ def test_the_stop_button_ends_well_and_the_cell_goes_on(open_notebook):
     notebook.wait_until_done(cell)
     cell.scroll_into_view_if_needed()
     notebook.screenshot("5-gone-on")
-    assert notebook.page.evaluate("window.seen[0].full") == pytest.approx(float(stopped) / 6, abs=1e-3)
-    assert "6 of 6 epochs" in cell.locator(".jp-OutputArea").inner_text()
+    assert notebook.page.evaluate("window.seen[0].full") == pytest.approx(float(stopped) / 8, abs=1e-3)
+    assert "8 of 8 epochs" in cell.locator(".jp-OutputArea").inner_text()
     assert "Stopped" not in cell.locator(".jp-OutputArea").inner_text()

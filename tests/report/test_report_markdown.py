@@ -126,7 +126,7 @@ def test_caption_numbers_the_first_table_only():
     table = "|a|b|\n|---|--:|\n|1|2|\n\n"
     markup = to_typst(table * 2, caption="A *table*.")
     assert markup.count("#table-figure(") == 1
-    assert markup.count("#table(") == 2
+    assert markup.count("#plain-table(") == 1
     assert "A #emph([table]);\\." in markup
 
 

@@ -1,0 +1,80 @@
+"""One update of each variant: what the loop relies on."""
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ganutils import variants
+from ganutils.hardware import choose
+from ganutils.objective import gradient_norms
+from ganutils.state import TrainState
+from ganutils.update import Update
+from ganutils.variants.dcgan import conv_discriminator
+
+
+class Reads(TorchDispatchMode):
+    """Counts the numbers that Python reads from tensors: each would wait for a GPU."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.count += function in (
+            torch.ops.aten._local_scalar_dense.default,
+            torch.ops.aten.nonzero.default,
+            torch.ops.aten.equal.default,
+        )
+        return function(*args, **(kwargs or {}))
+
+
+CASES = [
+    *((name, {}) for name in variants.names()),
+    ("wgan", {"constraint": "clip", "optimizer": "rmsprop"}),
+    ("siamese", {"head": "concat"}),
+    ("dcgan", {"network": "dense"}),
+    ("dcgan", {"d_norm": "spectral", "augment": "color,translation", "ema": 0.9}),
+]
+
+
+@pytest.mark.parametrize(("name", "values"), CASES)
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_an_update_waits_for_nothing_and_counts_itself(toy_data, name, values, precision):
+    params = variants.get(name).Params(
+        **{"width": 4, "batch_size": 8, "d_steps": 2, "device": "cpu", "precision": precision, **values}
+    )
+    gan, hardware = variants.build(params, toy_data), choose(params)
+    update = Update(gan, TrainState(gan, params, hardware.device), toy_data, params, hardware)
+    update(torch.arange(8))
+    with Reads() as reads:
+        told = update(torch.arange(8))
+    average = update.state.average
+    assert average is None or average.n_averaged.device.type == "cpu"
+    assert reads.count == (0 if average is None else 2)  # of the average's own counter
+    assert (update.state.step, update.state.g_step) == (2, 1)
+    assert {"d_grad", "g_grad"} <= told.keys()
+    assert all(value.ndim == 0 and value.isfinite() and not value.requires_grad for value in told.values())
+
+
+def test_a_number_that_is_read_is_counted():
+    with Reads() as reads:
+        torch.ones(1).item()
+    assert reads.count == 1
+
+
+def test_the_penalty_in_bf16_agrees_with_fp32():
+    """Value and gradient to the precision of bf16's 8 bits."""
+    torch.manual_seed(0)
+    critic = conv_discriminator(32, 16, batch_norm=False)
+    images = [torch.randn(16, 3, 32, 32) for _ in range(2)]
+
+    def measured(fast):
+        torch.manual_seed(1)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=fast):
+            loss = (gradient_norms(critic, *images) - 1).square().mean()
+        found = torch.autograd.grad(loss, [weight for weight in critic.parameters() if weight.ndim > 1])
+        return loss, torch.cat([part.flatten() for part in found])
+
+    (exact, gradient), (close, fast_gradient) = measured(False), measured(True)
+    assert close.item() == pytest.approx(exact.item(), rel=0.01)
+    assert (fast_gradient - gradient).norm() < 0.05 * gradient.norm()
