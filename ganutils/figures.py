@@ -54,13 +54,21 @@ def grids(sheets: Mapping[str, Grid], *, across: int = 3, width: float = WIDTH) 
         height = (width - 0.08 * across) * ratio + down * title
         figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.subplots(down, across, squeeze=False, width_ratios=widths, height_ratios=heights)
-        for axis, name, picture in zip(axes.flat, sheets, pictures, strict=False):
-            axis.imshow(picture, interpolation="nearest")
+        for place, (axis, name) in enumerate(zip(axes.flat, sheets, strict=False)):
+            size = heights[place // across], widths[place % across]
+            axis.imshow(_on_paper(pictures[place], *size), interpolation="nearest")
             axis.set_title(name)
-            axis.set_anchor("N")  # grids of fewer rows hang from the same line
         for axis in axes.flat:
             axis.set_axis_off()
     return figure
+
+
+def _on_paper(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return a picture (H, W, 3) at the top of a white sheet, in its middle."""
+    sheet = np.full((height, width, 3), 255, dtype=np.uint8)
+    left = (width - picture.shape[1]) // 2
+    sheet[: picture.shape[0], left : left + picture.shape[1]] = picture
+    return sheet
 
 
 def real_images(run: RunDir) -> Figure:

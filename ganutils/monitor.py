@@ -80,11 +80,15 @@ class Monitor:
 
     def best_epoch(self) -> int:
         """Return the epoch with the best score; 0 if there is none."""
-        scores = [one for one in read_measurements(self._run) if self._is_score(one)]
-        return min(scores, key=lambda one: one.value).epoch if scores else 0
+        from ganutils.metrics.quick import precision
 
-    def _is_score(self, one: Measurement) -> bool:
-        return one.name == "KID" and one.protocol.n_fake == self._params.metric_samples
+        how = (self._params.metric_samples, precision(self._params))
+        scores = [
+            one
+            for one in read_measurements(self._run)
+            if one.name == "KID" and (one.protocol.n_fake, one.protocol.precision) == how
+        ]
+        return min(scores, key=lambda one: one.value).epoch if scores else 0
 
     def _can_pay(self, epoch: int) -> bool:
         cost, earned = self._quick.cost(), self._params.metric_share * self._trained - self._spent

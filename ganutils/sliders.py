@@ -20,6 +20,7 @@ from ganutils.sampling import generate
 from ganutils.streams import stream
 
 SIDE = 320  # screen pixels of the image
+_ELSEWHERE = "Sliders appear here when the notebook runs in JupyterLab."
 
 
 def png(image: Tensor, side: int = SIDE) -> bytes:
@@ -104,8 +105,10 @@ def show_sliders(gan: Gan, **settings: object) -> Explorer | None:
     Papermill would store widgets that nobody can move.
     """
     if not is_open_notebook():
-        print("Sliders appear here when the notebook runs in JupyterLab.")
+        print(_ELSEWHERE)
         return None
     explorer = Explorer(gan, **settings)
-    display(explorer.widget)
+    # A front end without widgets, and the saved notebook, would show the whole image as escaped bytes.
+    shown = {**explorer.widget._repr_mimebundle_(), "text/plain": _ELSEWHERE}
+    display(shown, raw=True, metadata={"ganutils": {"role": "live"}})
     return explorer

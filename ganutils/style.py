@@ -8,8 +8,8 @@ import seaborn as sns
 WIDTH = 6.4  # inches between the margins of a page
 
 _PALETTE = sns.color_palette("colorblind").as_hex()
-# Without pink and yellow, which are too pale for thin lines on white.
-COLOURS = tuple(_PALETTE[index] for index in (0, 1, 2, 3, 4, 5, 9, 7))
+# The first four differ for every eye; pink and yellow are left out, too pale for thin lines on white.
+COLOURS = tuple(_PALETTE[index] for index in (0, 1, 2, 9, 3, 4, 5, 7))
 # All differ, so that eight lines can be told apart without any colour.
 DASHES = (
     "-",

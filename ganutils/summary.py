@@ -48,7 +48,7 @@ def trainable(network: nn.Module) -> int:
 
 
 def _describe(layer: nn.Module) -> str:
-    name = type(layer).__name__.removeprefix("Parametrized")
+    name = type(layer).__name__.removeprefix("Parametrized").removeprefix("Whole")
     if is_parametrized(layer):
         name = f"Spectral {name}"
     if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):

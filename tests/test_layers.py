@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganutils.layers import CheapDropout, Reshape, initialise
+from ganutils.layers import CheapDropout, Reshape, WholeConv2d, WholeConvTranspose2d, initialise
 
 
 def test_initialisation():
@@ -43,3 +43,25 @@ def test_dropout_does_nothing_when_evaluating():
 
 def test_reshape():
     assert Reshape(2, 3)(torch.zeros(4, 6)).shape == (4, 2, 3)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(
+    ("whole", "plain", "shape"),
+    [
+        (WholeConv2d(6, 2, 4), torch.nn.Conv2d, (5, 6, 4, 4)),
+        (WholeConvTranspose2d(6, 3, 4, bias=False), torch.nn.ConvTranspose2d, (5, 6, 1, 1)),
+    ],
+)
+def test_a_whole_convolution_equals_the_plain_one_and_so_do_its_gradients(memory_format, whole, plain, shape):
+    x = torch.randn(shape).contiguous(memory_format=memory_format).requires_grad_()
+    whole = whole.to(memory_format=memory_format)
+    result, expected = whole(x), plain.forward(whole, x)
+    torch.testing.assert_close(result, expected)
+    weights = (x, *whole.parameters())
+    for found, wanted in zip(
+        torch.autograd.grad(result.square().sum(), weights),
+        torch.autograd.grad(expected.square().sum(), weights),
+        strict=True,
+    ):
+        torch.testing.assert_close(found, wanted)

@@ -89,7 +89,8 @@ def test_without_a_reader_there_is_one_line_and_no_widget(gan, capsys, monkeypat
 def test_with_a_reader_the_widget_is_shown(gan, monkeypatch):
     shown = []
     monkeypatch.setattr(sliders, "is_open_notebook", lambda: True)
-    monkeypatch.setattr(sliders, "display", shown.append)
+    monkeypatch.setattr(sliders, "display", lambda content, raw, metadata: shown.append(content))
     explorer = sliders.show_sliders(gan, seed=3)
     assert explorer.seed.value == 3
-    assert explorer.picture in shown[0].children
+    assert shown[0]["application/vnd.jupyter.widget-view+json"]["model_id"]
+    assert "PNG" not in shown[0]["text/plain"]

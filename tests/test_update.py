@@ -1,5 +1,7 @@
 """One update of each variant: what the loop relies on."""
 
+import gc
+
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -54,6 +56,20 @@ def test_an_update_waits_for_nothing_and_counts_itself(toy_data, name, values, p
     assert (update.state.step, update.state.g_step) == (2, 1)
     assert {"d_grad", "g_grad"} <= told.keys()
     assert all(value.ndim == 0 and value.isfinite() and not value.requires_grad for value in told.values())
+
+
+def test_updates_leave_no_tensors_behind(toy_params, toy_data):
+    params = toy_params(ema=0.9, augment="color")
+    gan, hardware = variants.build(params, toy_data), choose(params)
+    update = Update(gan, TrainState(gan, params, hardware.device), toy_data, params, hardware)
+
+    def count_after(updates):
+        for _ in range(updates):
+            update(torch.arange(8))
+        gc.collect()
+        return sum(isinstance(thing, torch.Tensor) for thing in gc.get_objects())
+
+    assert count_after(2) == count_after(20)
 
 
 def test_a_number_that_is_read_is_counted():

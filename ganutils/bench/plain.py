@@ -14,10 +14,12 @@ from torch.utils.data import Dataset as TorchDataset
 from torchvision import transforms
 
 from ganutils.data import Batch, Dataset
-from ganutils.layers import CheapDropout
+from ganutils.layers import CheapDropout, WholeConv2d, WholeConvTranspose2d
 from ganutils.objective import Gan
 from ganutils.params import RunParams
 from ganutils.variants.siamese import PairDiscriminator
+
+PLAIN = {WholeConv2d: nn.Conv2d, WholeConvTranspose2d: nn.ConvTranspose2d}
 
 
 class Images(TorchDataset):
@@ -59,6 +61,8 @@ def as_published(gan: Gan) -> Gan:
             for name, layer in parent.named_children():
                 if isinstance(layer, CheapDropout):
                     setattr(parent, name, nn.Dropout(layer.dropped / 256))
+                elif type(layer) in PLAIN:
+                    layer.__class__ = PLAIN[type(layer)]
     if isinstance(gan.discriminator, PairDiscriminator):
         gan.discriminator.__class__ = EachPair
     return gan

@@ -108,16 +108,22 @@ def _arranged(blocks: list[Block], *, pairs: bool) -> list[str]:
         if block.kind == "text":
             parts.append(block.markup)
             continue
-        # A heading with nothing but a figure below it would stand empty if the figure floated.
-        below_heading = bool(parts) and parts[-1].rpartition("\n")[2].startswith("#heading(")
+        below_heading = bool(parts) and _is_heading(parts[-1].rpartition("\n")[2])
         share, body = block.share, content(block.markup)
         if pairs and rest and rest[0].kind == block.kind and share + rest[0].share <= _BESIDE[block.kind]:
             other = rest.pop(0)
             body = expression("pair", body, content(other.markup), f"{share / other.share:.3f}")
             share += other.share
-        about = {"fixed": str(below_heading).lower(), "wide": str(share > WIDEST).lower()}
+        # A heading with nothing but figures below it would stand empty if they floated.
+        text = next((other.markup for other in rest if other.kind == "text"), "")
+        fixed = below_heading and (not text or _is_heading(text))
+        about = {"fixed": str(fixed).lower(), "wide": str(share > WIDEST).lower()}
         parts.append(call("placed", str(len(parts)), body, **about))
     return parts
+
+
+def _is_heading(markup: str) -> bool:
+    return markup.startswith("#heading(")
 
 
 def _section(title: str, parts: list[str]) -> str:

@@ -12,7 +12,14 @@ from typing import Literal
 from torch import Tensor, nn
 
 from ganutils.data.batches import Batch
-from ganutils.layers import CheapDropout, Reshape, initialise, spectral
+from ganutils.layers import (
+    CheapDropout,
+    Reshape,
+    WholeConv2d,
+    WholeConvTranspose2d,
+    initialise,
+    spectral,
+)
 from ganutils.objective import Gan, Terms, bce_fake, bce_real, probability
 from ganutils.params import RunParams, knob
 from ganutils.prior import Prior
@@ -52,7 +59,7 @@ def conv_generator(latent_size: int, image_size: int, width: int) -> nn.Sequenti
     channels = [width * 2**i for i in reversed(range(image_size.bit_length() - 3))]
     layers: list[nn.Module] = [
         Reshape(latent_size, 1, 1),
-        nn.ConvTranspose2d(latent_size, channels[0], 4, bias=False),
+        WholeConvTranspose2d(latent_size, channels[0], 4, bias=False),
     ]
     for inner, outer in zip(channels, [*channels[1:], 3], strict=True):
         layers += [nn.BatchNorm2d(inner), nn.ReLU(inplace=True)]
@@ -80,7 +87,7 @@ def conv_trunk(image_size: int, width: int, *, batch_norm: bool = True) -> nn.Se
 def conv_discriminator(image_size: int, width: int, *, batch_norm: bool = True) -> nn.Sequential:
     """`conv_trunk` and a last convolution: images (N, 3, S, S) -> logits (N,)."""
     trunk = conv_trunk(image_size, width, batch_norm=batch_norm)
-    last = nn.Conv2d(trunk_channels(image_size, width), 1, 4, bias=not batch_norm)
+    last = WholeConv2d(trunk_channels(image_size, width), 1, 4, bias=not batch_norm)
     return nn.Sequential(*trunk, last, nn.Flatten(0))
 
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 # Nothing is fetched: neither news nor versions.
 SETTINGS = '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}'
-FREE = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def pytest_addoption(parser):
@@ -34,7 +34,7 @@ def screenshots(request, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def browser():
-    found = next(filter(None, map(shutil.which, FREE)), None)
+    found = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if found is None:
         pytest.fail("No Chromium was found. Install it with: sudo apt install chromium", pytrace=False)
     from playwright.sync_api import sync_playwright
@@ -62,7 +62,7 @@ def lab(kit, tmp_path):
     settings = tmp_path / "config" / "labconfig" / "default_setting_overrides.json"
     settings.parent.mkdir(parents=True)
     settings.write_text(SETTINGS)
-    folders = {name: str(tmp_path / name.split("_")[-2].lower()) for name in PROFILE}
+    folders = {f"JUPYTER_{kind.upper()}_DIR": str(tmp_path / kind) for kind in ("config", "data", "runtime")}
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -79,9 +79,6 @@ def lab(kit, tmp_path):
     finally:
         server.terminate()
         server.wait(30)
-
-
-PROFILE = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
 
 
 def _wait_for(address, server, log, seconds=60):

@@ -14,8 +14,14 @@ class LabPage:
         self.cells.first.locator(".cm-line").first.wait_for()
         page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
 
-    def screenshot(self, name, place=None):
-        (place or self.page).screenshot(path=self._shots / f"{self.path.stem}-{name}.png")
+    def screenshot(self, name):
+        self.page.screenshot(path=self._shots / f"{self.path.stem}-{name}.png")
+
+    def show(self, cell):
+        """Scroll a cell to the top; cells above it take their size when they are first seen."""
+        for _ in range(3):
+            cell.evaluate("cell => cell.scrollIntoView()")
+            self.page.wait_for_timeout(200)
 
     def cell(self, text):
         """Return the code cell that contains a text."""

@@ -31,7 +31,7 @@ def study(open_notebook):
 
 def test_sliders_redraw_within_a_fifth_of_a_second(study):
     cell = study.cell("show_sliders")
-    cell.scroll_into_view_if_needed()
+    study.show(cell)
     image = cell.locator("img")
     for name in ("value", "seed"):
         row = cell.locator(".widget-slider", has_text=name)
