@@ -12,7 +12,7 @@ from ganutils import variants
 from ganutils.data import Dataset, to_uint8
 from ganutils.finished import FinishedRun
 from ganutils.history import History
-from ganutils.measurements import Scale
+from ganutils.measurements import Measurement, Scale, best, floor_of
 from ganutils.sampling import generate
 from ganutils.streams import stream
 from ganutils.variety import nearest_distances, repeated_rate
@@ -77,12 +77,32 @@ def variety(runs: Sequence[FinishedRun], dataset: Dataset, count: int, seed: int
 
 
 def metrics(runs: Sequence[FinishedRun], scales: dict[Scale, str]) -> list[Quantity]:
-    """Return the last measured value of every metric and protocol of `scales`."""
-    found = {
-        title: {run.number: run.of_scale(scale)[-1].value for run in runs if run.of_scale(scale)}
-        for scale, title in scales.items()
-    }
-    return [Quantity(title, ".4g", values, missing="not measured") for title, values in found.items()]
+    """Return the last value of every metric and protocol of `scales`, and the floor as that of real images.
+
+    Where a run was measured after several epochs, the best value and its epoch follow.
+    """
+    found = []
+    for scale, title in scales.items():
+        series = {run.number: some for run in runs if (some := run.of_scale(scale))}
+        floor = floor_of((run.folder for run in runs), scale)
+        real = None if floor is None else floor.value
+        found.append(_measured(title, ".4g", series, lambda some: some[-1].value, real))
+        if any(len(some) > 1 for some in series.values()):
+            found.append(_measured(f"best {title}", ".4g", series, lambda some: best(some).value, real))
+            epochs = {number: best(some).epoch for number, some in series.items()}
+            found.append(Quantity(f"epoch of best {title}", ".0f", epochs))
+    return found
+
+
+def _measured(
+    name: str,
+    form: str,
+    series: dict[int, list[Measurement]],
+    choose: Callable[[list[Measurement]], float],
+    real: float | None = None,
+) -> Quantity:
+    values = {number: choose(some) for number, some in series.items()}
+    return Quantity(name, form, values, real, missing="not measured")
 
 
 def largest(history: History) -> float | None:

@@ -43,7 +43,7 @@ def losses(runs: Sequence[FinishedRun]) -> Figure:
         for axis in rows[-1]:
             axis.set_xlabel("epoch", fontsize=8)
         shown = [name for name in names if name in drawn]
-        figure.legend([drawn[name] for name in shown], shown, loc="outside lower center", ncols=5)
+        figure.legend([drawn[name] for name in shown], shown, loc="outside lower center", ncols=6)
         figure.align_ylabels(rows)
     return figure
 
@@ -66,9 +66,10 @@ def strip(runs: Sequence[FinishedRun], columns: int) -> Figure:
     places = max(count, 10)  # fewer images grow no larger
     row = (WIDTH - _LABELS) / places
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, (row + 0.08) * len(runs) + 0.1), layout="constrained")
+        size = _LABELS + row * count, (row + 0.08) * len(runs) + 0.1
+        figure = Figure(figsize=size, layout="constrained")
         rows = figure.subplots(
-            len(runs), 2, squeeze=False, width_ratios=(_LABELS / row, places), gridspec_kw={"wspace": 0.02}
+            len(runs), 2, squeeze=False, width_ratios=(_LABELS / row, count), gridspec_kw={"wspace": 0.02}
         )
         for (label, axis), run in zip(rows, runs, strict=True):
             epoch, grid = run.last_samples

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ganutils.finished import FinishedRun
-from ganutils.measurements import Scale, best, is_rising
+from ganutils.measurements import Scale, best, floor_of, is_rising
 
 Table = tuple[list[tuple], tuple[str, ...]]
 
@@ -16,14 +16,25 @@ _ACROSS = 8  # runs side by side in a table
 
 
 def overview(runs: Sequence[FinishedRun], scales: dict[Scale, str]) -> Table:
-    """Return a row a run: model, data, length, cost, size, and its best numbers with their protocols."""
+    """Return a row a run: model, data, length, cost, size, and its best numbers with protocol and floor."""
     header = ("Run", "Model", "Data, images", "Epochs", "Updates D / G", "Minutes", "Weights G / D")
-    return [_row(run, scales) for run in runs], (*header, "Best metric", "At epoch")
+    floors = _floors(runs, scales)
+    return [_row(run, scales, floors) for run in runs], (*header, "Best metric (floor)", "At epoch")
 
 
-def _row(run: FinishedRun, scales: dict[Scale, str]) -> tuple:
+def _floors(runs: Sequence[FinishedRun], scales: dict[Scale, str]) -> dict[Scale, str]:
+    """Return what real images score that were not trained on, for each scale where that was measured."""
+    found = {scale: floor_of((run.folder for run in runs), scale) for scale in scales}
+    return {scale: f"{floor.value:.4g}" for scale, floor in found.items() if floor is not None}
+
+
+def _row(run: FinishedRun, scales: dict[Scale, str], floors: dict[Scale, str]) -> tuple:
     data, end, planned = run.described["data"], run.history.epochs[-1], run.params["epochs"]
-    tops = {title: best(found) for scale, title in scales.items() if (found := run.of_scale(scale))}
+    tops = {scale: best(found) for scale in scales if (found := run.of_scale(scale))}
+    told = [
+        f"{scales[scale]}: {top.value:.4g}" + (f" ({floors[scale]})" if scale in floors else "")
+        for scale, top in tops.items()
+    ]
     return (
         run.label,
         run.described["variant"],
@@ -32,7 +43,7 @@ def _row(run: FinishedRun, scales: dict[Scale, str]) -> tuple:
         f"{end['step']:,} / {end['g_step']:,}",
         f"{run.history.minutes:.3g}",
         "unknown" if run.weights is None else " / ".join(_short(count) for count in run.weights),
-        "; ".join(f"{title}: {top.value:.4g}" for title, top in tops.items()) or "not measured",
+        "; ".join(told) or "not measured",
         "; ".join(str(top.epoch) for top in tops.values()) or _NOTHING,
     )
 
@@ -102,8 +113,12 @@ def _setting(run: FinishedRun, name: str) -> str:
 
 
 def ranking(runs: Sequence[FinishedRun], scales: dict[Scale, str]) -> Table:
-    """Return a row for each run and scale: the scales apart, and within each the best run first."""
-    rows = []
+    """Return a row for each run and scale: the scales apart, and within each the best run first.
+
+    The floor is what real images score that were not trained on. The last value is that of the last epoch
+    that was measured; the best one is that of the best checkpoint, where that was measured too.
+    """
+    rows, floors = [], _floors(runs, scales)
     for scale, title in scales.items():
         sign = -1 if is_rising(scale[0]) else 1
         measured = [(best(run.of_scale(scale)), run) for run in runs if run.of_scale(scale)]
@@ -111,8 +126,8 @@ def ranking(runs: Sequence[FinishedRun], scales: dict[Scale, str]) -> Table:
             last = run.of_scale(scale)[-1]
             cost = f"{run.spent(top.epoch, 'minutes'):.3g}", run.spent(top.epoch, "g_step")
             first, end = (f"{top.value:.4g}", top.epoch), (f"{last.value:.4g}", last.epoch)
-            rows.append((title, run.label, *first, *cost, *end))
-    header = ("Metric", "Run", "Best", "at epoch", "after minutes", "G updates", "Last", "at epoch")
+            rows.append((title, run.label, *first, *cost, *end, floors.get(scale, _NOTHING)))
+    header = ("Metric", "Run", "Best", "at epoch", "after minutes", "G updates", "Last", "at epoch", "Floor")
     return rows, header
 
 

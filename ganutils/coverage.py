@@ -49,6 +49,7 @@ class Coverage:
     missing: tuple[str, ...]  # single values such as "background light"
     absent: tuple[str, ...]  # combinations that real images show and generated ones do not
     rows: tuple[tuple[str, str, int, float], ...]  # factor, value, count, count expected
+    accuracy: float | None = None  # of the reader: share of held-out real images whose class it reads right
 
     @property
     def share(self) -> float:

@@ -2,7 +2,9 @@
 
 import contextlib
 import ctypes
+import os
 import platform
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -19,6 +21,7 @@ class Hardware:
     device: torch.device
     precision: str  # "fp32" or "bf16"
     name: str  # of the processor or GPU
+    is_deterministic: bool  # asked for; a CPU always is
 
     def autocast(self) -> AbstractContextManager:
         """Return a context for one phase of a step.
@@ -27,9 +30,25 @@ class Hardware:
         """
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16")
 
+    @contextlib.contextmanager
+    def algorithms(self) -> Iterator[None]:
+        """Let a GPU take its fastest algorithms, or those that give the same numbers each time."""
+        cudnn = torch.backends.cudnn
+        before = torch.are_deterministic_algorithms_enabled(), cudnn.benchmark
+        if self.is_deterministic:
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
+        torch.use_deterministic_algorithms(self.is_deterministic)
+        cudnn.benchmark = not self.is_deterministic
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(before[0])
+            cudnn.benchmark = before[1]
+
     def __str__(self) -> str:
         threads = f", {torch.get_num_threads()} threads" if self.device.type == "cpu" else ""
-        return f"{self.device} ({self.name}{threads}), {self.precision}, channels last"
+        kind = ", deterministic" if self.is_deterministic else ""
+        return f"{self.device} ({self.name}{threads}), {self.precision}, channels last{kind}"
 
 
 def choose(params: RunParams) -> Hardware:
@@ -43,7 +62,7 @@ def choose(params: RunParams) -> Hardware:
         raise ParameterError("precision='bf16': is not supported on mps. Use precision='fp32'.")
     precision = params.precision if params.precision != "auto" else ("bf16" if fast else "fp32")
     _keep_freed_memory()
-    return Hardware(device, precision, _name(device))
+    return Hardware(device, precision, _name(device), params.deterministic)
 
 
 def _device(wanted: str) -> torch.device:

@@ -98,7 +98,8 @@ class _Picture:
             self.losses.set_xlabel("epoch")
             self.images = axes(left, _TOP, across, down)
             self.images.set_axis_off()
-            self.pixels = self.images.imshow(images, interpolation="antialiased", aspect="auto")
+            smooth = "nearest" if dots >= 1 else "antialiased"
+            self.pixels = self.images.imshow(images, interpolation=smooth, aspect="auto")
 
     def png(self, lines: dict[str, list[tuple[float, float]]], images: np.ndarray, title: str) -> bytes:
         with mpl.rc_context(STYLE):

@@ -102,6 +102,11 @@ def read_floors(run: RunDir) -> list[Measurement]:
     return [one for one in _numbers(run) if one.of != _GENERATOR]
 
 
+def floor_of(runs: Iterable[RunDir], scale: Scale) -> Measurement | None:
+    """Return what real images score on a scale, from the first run that has it; errors as above."""
+    return next((one for run in runs for one in read_floors(run) if one.scale == scale), None)
+
+
 def read_absences(run: RunDir) -> list[Absence]:
     """Return what was not measured, and why; errors as of `read_measurements`."""
     return _checked(run, list[Absence], [row for row in _rows(run) if _is_absence(row)])

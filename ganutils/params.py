@@ -134,6 +134,10 @@ class RunParams(NotebookParams):
         "auto", "auto, cpu, cuda or mps", may="change", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$"
     )
     precision: Literal["auto", "fp32", "bf16"] = knob("auto", "auto, fp32 or bf16 arithmetic in training")
+    deterministic: bool = knob(False, "on a GPU: slower, and the same numbers each time", may="change")
+    compile: bool = knob(
+        False, "compile the networks: minutes at first, for long runs on a GPU", may="change"
+    )
 
     @field_validator("classes", "sample_epochs", "augment", mode="before")
     @classmethod

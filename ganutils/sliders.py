@@ -14,8 +14,8 @@ from ganutils.data import to_uint8
 from ganutils.latents import from_normal
 from ganutils.objective import Gan
 from ganutils.params import PriorKind
-from ganutils.prior import Prior, traverse
 from ganutils.places import is_open_notebook
+from ganutils.prior import Prior, traverse
 from ganutils.sampling import generate
 from ganutils.streams import stream
 

@@ -47,7 +47,8 @@ def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History
         try:
             loop.forget_later()
             run.note_environment(facts(loop.hardware))
-            loop.train()
+            with loop.hardware.algorithms():
+                loop.train()
         except OSError as error:
             raise RunError(
                 f"{run.path} cannot be written ({error.strerror}). The last checkpoint is kept; make room "

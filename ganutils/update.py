@@ -23,6 +23,11 @@ class Update:
     ) -> None:
         self._objective, self._prior = gan.objective, gan.prior
         self.state, self.params, self._hardware = state, params, hardware
+        self._generator, self._discriminator = state.generator, state.discriminator
+        if params.compile:
+            self._generator, self._discriminator = (
+                torch.compile(network) for network in (state.generator, state.discriminator)
+            )
         self._images = dataset.images.to(hardware.device)
         self._labels = dataset.labels.to(hardware.device)
 
@@ -37,11 +42,11 @@ class Update:
         with_generator = (state.step + 1) % self.params.d_steps == 0
         z, labels = self._prior.sample(len(indices), generator=state.latents, device=self._hardware.device)
         with self._hardware.autocast(), torch.set_grad_enabled(with_generator):
-            fake = Batch(augment(state.generator(z, labels).float(), self.params.augment), labels)
+            fake = Batch(augment(self._generator(z, labels).float(), self.params.augment), labels)
 
         with self._hardware.autocast():
             terms = objective.discriminator_terms(
-                state.discriminator, real, Batch(fake.images.detach(), labels)
+                self._discriminator, real, Batch(fake.images.detach(), labels)
             )
         values = {**terms.losses, **terms.watched}
         values["d_grad"] = _descend(terms.total, state.discriminator, state.d_optimizer)
@@ -50,7 +55,7 @@ class Update:
         if with_generator:
             state.discriminator.requires_grad_(False)
             with self._hardware.autocast():
-                terms = objective.generator_terms(state.discriminator, real, fake)
+                terms = objective.generator_terms(self._discriminator, real, fake)
             state.discriminator.requires_grad_(True)
             values |= {**terms.losses, **terms.watched}
             values["g_grad"] = _descend(terms.total, state.generator, state.g_optimizer)

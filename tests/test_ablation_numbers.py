@@ -142,11 +142,32 @@ def test_metrics_are_the_last_of_their_protocol(made):
     }
     found = [{"name": "FID", "value": v, "epoch": e, "protocol": protocol} for v, e in ((9.5, 4), (7.0, 2))]
     (runs[1].folder.path / "metrics.json").write_text(json.dumps(found))
-    (fid,) = ablation_numbers.metrics(runs, compare.scales(runs))
-    assert (fid.name, fid.values) == ("FID (A)", {2: 9.5})
-    rows, header = ablation_tables.numbers(runs, [fid])
+    quantities = ablation_numbers.metrics(runs, compare.scales(runs))
+    assert {one.name: one.values for one in quantities} == {
+        "FID (A)": {2: 9.5},
+        "best FID (A)": {2: 7.0},
+        "epoch of best FID (A)": {2: 2},
+    }
+    rows, header = ablation_tables.numbers(runs, quantities)
     assert [row[1] for row in rows] == ["not measured", "9.5", "not measured", "not measured"]
-    assert header == ("Run", "FID (A)")
+    assert rows[1][2:] == ("7", "2")
+    assert header == ("Run", "FID (A)", "best FID (A)", "epoch of best FID (A)")
+
+
+def test_the_floor_of_a_metric_is_the_number_of_real_images(made):
+    runs = made()
+    protocol = {name: "-" for name in ("reference", "network", "resizer", "precision")}
+    protocol |= {"n_real": 4, "n_fake": 4}
+    found = [
+        {"name": "FID", "value": 9.5, "epoch": 4, "protocol": protocol},
+        {"name": "FID", "value": 3.25, "epoch": 4, "protocol": protocol, "of": "test split"},
+        {"name": "FID", "value": 1.0, "epoch": 4, "protocol": {**protocol, "n_real": 2}, "of": "test split"},
+    ]
+    (runs[2].folder.path / "metrics.json").write_text(json.dumps(found))
+    (fid,) = ablation_numbers.metrics(runs, compare.scales(runs))
+    assert fid.real == 3.25
+    rows, _ = ablation_tables.numbers(runs, [fid])
+    assert rows[-1] == ("real images", "3.25")
 
 
 def test_differences_name_the_parameters_with_both_values():

@@ -50,10 +50,11 @@ def made(toy_data):
     return make
 
 
-def measured(run, *rows):
+def measured(run, *rows, floors=()):
     content = [
-        {"name": name, "value": value, "epoch": epoch, "protocol": {**PROTOCOL, **other}}
-        for name, value, epoch, other in rows
+        {"name": name, "value": value, "epoch": epoch, "protocol": {**PROTOCOL, **other}, "of": of}
+        for of, some in (("generator", rows), ("test split", floors))
+        for name, value, epoch, other in some
     ]
     (run.path / "metrics.json").write_text(json.dumps(content))
 
@@ -181,9 +182,9 @@ def test_protocols_are_never_mixed(made):
     assert list(scales.values()) == ["FID (A)", "FID (B)"]
     rows, _ = comparison_tables.ranking(runs, scales)
     assert rows == [
-        ("FID (A)", "2: b", "8", 1, "0.5", 1, "8.5", 2),
-        ("FID (A)", "1: a", "9", 1, "0.5", 1, "9", 1),
-        ("FID (B)", "1: a", "5", 2, "1.5", 2, "5", 2),
+        ("FID (A)", "2: b", "8", 1, "0.5", 1, "8.5", 2, "–"),
+        ("FID (A)", "1: a", "9", 1, "0.5", 1, "9", 1, "–"),
+        ("FID (B)", "1: a", "5", 2, "1.5", 2, "5", 2, "–"),
     ]
     assert [row[:4] for row in comparison_tables.protocols(scales)[0]] == [
         ("A", "toy train", 40, 30),
@@ -196,6 +197,24 @@ def test_protocols_are_never_mixed(made):
     ]
     with pytest.raises(ValueError, match="no common best"):
         measurements.best(runs[0].measurements)
+
+
+def test_the_floor_stands_beside_numbers_of_its_own_protocol_only(made):
+    other = {"n_fake": 20}
+    measured(made("a"), ("FID", 9.0, 1, {}), ("KID", 0.5, 1, {}), floors=[("FID", 3.0, 1, {})])
+    measured(made("b"), ("FID", 8.0, 1, {}), ("FID", 5.0, 2, other), floors=[("FID", 4.0, 1, {"n_real": 7})])
+    runs = read()
+    scales = compare.scales(runs)
+    rows, header = comparison_tables.ranking(runs, scales)
+    assert header[-1] == "Floor"
+    assert [(row[0], row[1], row[-1]) for row in rows] == [
+        ("FID (A)", "2: b", "3"),
+        ("FID (A)", "1: a", "3"),
+        ("FID (B)", "2: b", "–"),
+        ("KID (A)", "1: a", "–"),
+    ]
+    overview, _ = comparison_tables.overview(runs, scales)
+    assert [row[7] for row in overview] == ["FID (A): 9 (3); KID (A): 0.5", "FID (A): 8 (3); FID (B): 5"]
 
 
 @pytest.mark.parametrize(("spent", "of_b"), [("minutes", [0.5, 1.5]), ("g_step", [1, 2]), ("step", [2, 4])])

@@ -56,3 +56,26 @@ def test_a_device_that_is_not_there_leaves_no_folder(toy_params, toy_data, monke
     with pytest.raises(ParameterError, match="device="):
         build(toy_params(**values), toy_data)
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_the_choice_of_algorithms_lasts_as_long_as_training(toy_params, deterministic):
+    hardware = choose(toy_params(deterministic=deterministic))
+    assert str(hardware).endswith(", deterministic") is deterministic
+    before = torch.backends.cudnn.benchmark
+    with hardware.algorithms():
+        assert torch.are_deterministic_algorithms_enabled() is deterministic
+        assert torch.backends.cudnn.benchmark is not deterministic
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.backends.cudnn.benchmark is before
+
+
+def test_deterministic_algorithms_change_nothing_on_a_cpu(toy_params, toy_data):
+    histories = []
+    for deterministic in (False, True):
+        params = toy_params(
+            run=f"run-{deterministic}", deterministic=deterministic, epochs=1, augment="translation"
+        )
+        gan, run = build(params, toy_data), RunDir.open(params, toy_data)
+        histories.append(train(gan, toy_data, params, run).updates)
+    assert histories[0] == histories[1]

@@ -17,7 +17,7 @@ from ganutils.metrics.network import FEATURES
 
 BLOCK = 1000  # images in a file: what an interrupted extraction loses at most
 _KEY_BYTES = 16
-_WAY = "TensorFlow 1 bilinear 299, {precision}, version 1"  # change it when equal images would get other features
+_WAY = "TensorFlow 1 bilinear 299, {}, version 1"  # change it when equal images would get other features
 
 
 class FeatureCache:
@@ -30,7 +30,7 @@ class FeatureCache:
 
     def __init__(self, inception: Inception) -> None:
         self._inception = inception
-        way = _WAY.format(precision=inception.precision)
+        way = _WAY.format(inception.precision)
         identity = hashlib.sha256(f"{inception.digest} {way}".encode()).hexdigest()
         self.folder = paths.cache_folder() / "features" / identity[:16]
         self._places: dict[bytes, tuple[Path, int]] = {}

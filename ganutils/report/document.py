@@ -1,5 +1,6 @@
 """An executed notebook to one Typst document: title block, body, parameters and environment."""
 
+import re
 from typing import Any
 
 from ganutils.report import citations, pictures
@@ -19,6 +20,8 @@ LEFT_OUT = {
     "papermill-error-cell-tag",
 }
 _LABELS = {"author": "Author", "student_id": "Student ID", "course": "Course", "date": "Date"}
+_HEADING = re.compile(r"(?:#flush\(\);\s*)?#heading\(.*?, level: (?P<level>\d)")
+_TEXT = 9  # the level of what is no heading
 _CONTENTS_FROM = 3  # shorter reports need no table of contents
 _BESIDE = {"image": 0.97, "table": 1.06}  # of the text's width; tables in a pair are set smaller
 
@@ -108,7 +111,7 @@ def _arranged(blocks: list[Block], *, pairs: bool) -> list[str]:
         if block.kind == "text":
             parts.append(block.markup)
             continue
-        below_heading = bool(parts) and _is_heading(parts[-1].rpartition("\n")[2])
+        heading = parts[-1].rpartition("\n")[2] if parts else ""
         share, body = block.share, content(block.markup)
         if pairs and rest and rest[0].kind == block.kind and share + rest[0].share <= _BESIDE[block.kind]:
             other = rest.pop(0)
@@ -116,14 +119,16 @@ def _arranged(blocks: list[Block], *, pairs: bool) -> list[str]:
             share += other.share
         # A heading with nothing but figures below it would stand empty if they floated.
         text = next((other.markup for other in rest if other.kind == "text"), "")
-        fixed = below_heading and (not text or _is_heading(text))
+        fixed = _level(heading) < _TEXT and (not text or _level(text) <= _level(heading))
         about = {"fixed": str(fixed).lower(), "wide": str(share > WIDEST).lower()}
-        parts.append(call("placed", str(len(parts)), body, **about))
+        parts.append(call("placed", str(len(parts)), string(block.kind), body, **about))
     return parts
 
 
-def _is_heading(markup: str) -> bool:
-    return markup.startswith("#heading(")
+def _level(markup: str) -> int:
+    """Return the level of the heading that markup begins with, or `_TEXT`."""
+    found = _HEADING.match(markup)
+    return int(found["level"]) if found else _TEXT
 
 
 def _section(title: str, parts: list[str]) -> str:

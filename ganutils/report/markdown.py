@@ -174,7 +174,8 @@ class _Renderer:
             children[0]["raw"] = _OWN_NUMBER.sub("", children[0]["raw"], count=1)
         self._in_references = text.lower() in citations.TITLES
         options = {"numbering": "none"} if text.lower() in _UNNUMBERED else {}
-        return call("heading", content(self._inlines(children)), level=str(level), **options)
+        heading = call("heading", content(self._inlines(children)), level=str(level), **options)
+        return f"{call('flush')}\n\n{heading}" if self._in_references else heading
 
     def _on_link(self, token: Token) -> str:
         cites, self._cites = self._cites, {}  # no link inside a link

@@ -13,8 +13,8 @@ def floating(spots_of: Callable[[set[int]], Spots]) -> set[int]:
     """Return the numbers of the figures that shall float.
 
     `spots_of` typesets the report with a set of floating figures and returns, in their order, where each
-    figure stands: {"figure": number, "fixed": it must not float, "page": page, "y": cm from the top,
-    "height": cm}.
+    figure stands: {"figure": number, "kind": "image" or "table", "fixed": it must not float, "page": page,
+    "y": cm from the top, "height": cm}.
     """
     chosen: set[int] = set()
     while (found := _first_misplaced(spots_of(chosen), chosen)) is not None:
@@ -24,18 +24,17 @@ def floating(spots_of: Callable[[set[int]], Spots]) -> set[int]:
 
 def _first_misplaced(spots: Spots, chosen: set[int]) -> int | None:
     floats: Spots = []
-    follows_one = False
+    last: dict[str, dict[str, Any]] = {}  # of each kind, which are numbered apart
     for spot in spots:
+        before, last[spot["kind"]] = last.get(spot["kind"]), spot
         if spot["figure"] in chosen:
             floats.append(spot)
-            follows_one = True
             continue
         # What floats may have come to the top of this page and push this figure down.
         pushed = sum(other["height"] for other in floats if spot["page"] - other["page"] in (0, 1))
         jumped = spot["page"] > 1 and spot["y"] < PAGE_TOP + pushed
-        # It may also stand further down: the next figure must not overtake it.
-        overtakes = follows_one and floats[-1]["page"] == spot["page"]
-        follows_one = False
+        # It may also stand further down: the next figure of its kind must not overtake it.
+        overtakes = before in floats and before["page"] == spot["page"]
         if not spot["fixed"] and (jumped or overtakes):
             return spot["figure"]
     return None

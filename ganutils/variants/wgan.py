@@ -35,6 +35,11 @@ class Params(RunParams):
     clip: float = knob(0.01, "bound of the critic's weights when clipping", gt=0)
     width: int = knob(64, "channels beside the image; each stage inwards doubles them", ge=1, le=512)
 
+    def model_post_init(self, context: object, /) -> None:
+        """Check what two parameters forbid together."""
+        allowed = not self.compile or self.constraint == "clip"
+        self.require(allowed, "compile", "needs constraint='clip': torch compiles no gradient of a gradient")
+
 
 @dataclass(frozen=True)
 class Wasserstein:

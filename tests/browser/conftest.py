@@ -10,7 +10,6 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-
 from lab_page import LabPage
 
 ROOT = Path(__file__).parents[2]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ganutils.measurements import Measurement, Protocol
 from ganutils.metrics import quick
+from ganutils.sampling import recalibrate
 from ganutils.update import Update
 
 # (update, times that training already went back): each happens once, and again after a resume before it.
@@ -37,13 +38,14 @@ def put_in() -> None:
     """Let this process score by lots, and with `on_nan: "rollback"` find NaN in two updates."""
     quick.QuickScore = _Score
     Update.__call__ = _failing(Update.__call__)
+    recalibrate.__defaults__ = (1,)  # batches: one instead of 20, which would take most of the time
 
 
 def _failing(update: Callable[..., dict[str, Tensor]]) -> Callable[..., dict[str, Tensor]]:
-    def failing(loop: Any, indices: Tensor) -> dict[str, Tensor]:
-        values = update(loop, indices)
-        now = (loop.state.step, len(loop.state.rollbacks))
-        if loop.params.on_nan == "rollback" and now in _NOT_FINITE:
+    def failing(one: Update, indices: Tensor) -> dict[str, Tensor]:
+        values = update(one, indices)
+        now = (one.state.step, len(one.state.rollbacks))
+        if one.params.on_nan == "rollback" and now in _NOT_FINITE:
             values[next(iter(values))] = torch.tensor(torch.nan)
         return values
 

@@ -104,8 +104,8 @@ def test_size_in_print(own, wish, expected):
     assert size(Picture(b"", "png", *own), wish) == pytest.approx(expected, abs=1e-3)
 
 
-def spot(figure, page, y, height=9.0):
-    return {"figure": figure, "fixed": figure == 0, "page": page, "y": y, "height": height}
+def spot(figure, page, y, height=9.0, kind="image"):
+    return {"figure": figure, "kind": kind, "fixed": figure == 0, "page": page, "y": y, "height": height}
 
 
 def test_only_figures_that_would_leave_a_gap_float():
