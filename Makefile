@@ -14,8 +14,8 @@ test: .venv/installed  ## unit tests, notebook runs and nbval checks
 faults: .venv/installed  ## kill, cut off and fill up 1,000 trainings: nothing may be lost (20 minutes, Linux)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/faults.py --kills 1000
 
-bench: .venv/installed  ## time training, metrics and reports beside plain public scripts, as Markdown
-	$(BIN)/ganutils bench
+bench: .venv/installed  ## time training, metrics and reports; write reports/speed.md
+	$(BIN)/ganutils bench | tee reports/speed.md
 
 test-browser: .venv/installed  ## JupyterLab in Chromium (sudo apt install chromium); pictures in .cache/screenshots
 	$(BIN)/pip install --quiet --editable '.[browser]'

@@ -156,7 +156,7 @@ def test_metrics_are_the_last_of_their_protocol(made):
 
 def test_the_floor_of_a_metric_is_the_number_of_real_images(made):
     runs = made()
-    protocol = {name: "-" for name in ("reference", "network", "resizer", "precision")}
+    protocol = dict.fromkeys(("reference", "network", "resizer", "precision"), "-")
     protocol |= {"n_real": 4, "n_fake": 4}
     found = [
         {"name": "FID", "value": 9.5, "epoch": 4, "protocol": protocol},

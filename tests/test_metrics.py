@@ -25,7 +25,7 @@ from ganutils.metrics import cache, job
 from ganutils.metrics.cache import FeatureCache
 from ganutils.metrics.drawing import draw
 from ganutils.metrics.measure import measure
-from ganutils.metrics.nearest import by_features, by_pixels, copied_share
+from ganutils.metrics.nearest import by_features, by_pixels
 from ganutils.metrics.numbers import numbers
 from ganutils.metrics.table import last, protocols, table
 from ganutils.runs import RunDir
@@ -42,6 +42,7 @@ class Projection:
     def __init__(self, path="", device="cpu"):
         random = torch.Generator().manual_seed(0)
         self.digest, self.classifier, self.device = "projection", None, torch.device(device)
+        self.precision = "fp32"
         self.matrix = torch.randn(3 * 32 * 32, 2048, generator=random) / 3000
         self.embedded = 0
 
@@ -346,15 +347,9 @@ def test_a_run_that_was_not_measured_says_why(monkeypatch):
 def test_copies_of_training_images_are_found(projected):
     dataset, network = load("shapes", n_images=200), Projection()
     copies = dataset.images[[5, 17, 100]]
-    held_out = load("shapes", split="test", n_images=100).images
-    for found, real in (
-        (by_features(copies, dataset, network, 2), by_features(held_out, dataset, network)),
-        (by_pixels(copies, dataset, 2), by_pixels(held_out, dataset)),
-    ):
+    for found in (by_features(copies, dataset, network, 2), by_pixels(copies, dataset, 2)):
         assert found.indices[:, 0].tolist() == [5, 17, 100]
         assert (100 * found.distances[:, 0] < found.distances[:, 1]).all()
-        assert copied_share(found, real) == 1
-        assert copied_share(real, real) == 0.01
     change = (dataset.images[:1].float() - dataset.images[1:2].float()) / 127.5
     (distance,) = by_pixels(dataset.images[:1], dataset.at(torch.tensor([1]))).distances.flatten()
     assert distance == pytest.approx(change.square().mean().sqrt().item(), rel=1e-6)

@@ -1,20 +1,20 @@
 """The genuine network: features as torch-fidelity's, whatever the batch; weights that are refused."""
 
 import hashlib
+import importlib.util
 import subprocess
 import sys
-import warnings
-from unittest import mock
 
 import pytest
 import torch
 from torch.nn.functional import interpolate
-from torch_fidelity.feature_extractor_inceptionv3 import BasicConv2d, FeatureExtractorInceptionV3
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 from torch_fidelity.metric_kid import kid_features_to_metric
 
+from ganutils.bench.metrics import torch_fidelity, write_standard
 from ganutils.errors import MetricError
 from ganutils.metrics import weights
+from ganutils.metrics.cache import FeatureCache
 from ganutils.metrics.frechet import fid
 from ganutils.metrics.inception import Inception, resize
 from ganutils.metrics.kid import kid
@@ -26,43 +26,33 @@ def pictures(n, size=32, seed=0):
     return (interpolate(coarse, (size, size), mode="bicubic").clamp(0, 1) * 255).byte()
 
 
-@pytest.fixture(scope="module")
-def inception():
-    return Inception()
+@pytest.fixture(scope="module", params=["OpenVINO", "torch"])
+def inception(request):
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "torch":
+            patch.setattr("importlib.util.find_spec", without("openvino"))
+        found = Inception()
+        assert found.engine == request.param
+    return found
+
+
+def without(package):
+    """Return what finds every package but one."""
+    find = importlib.util.find_spec
+    return lambda name: None if name == package else find(name)
 
 
 @pytest.fixture(scope="module")
 def standard_file(tmp_path_factory):
-    """Write the package's weights under torch-fidelity's names; of the classifier there are only NaNs."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        packaged = torch.jit.load(weights.find(), map_location="cpu").state_dict()
-    with mock.patch.object(FeatureExtractorInceptionV3, "load_state_dict"), mock.patch("torch.load"):
-        shell = FeatureExtractorInceptionV3("names only", ["2048"], "no file")
-    blocks = [name for name, block in shell.named_modules() if isinstance(block, BasicConv2d)]
-    convolutions = [name.removesuffix(".weight") for name in packaged if name.endswith(".weight")]
-    state = {"fc.weight": torch.full((1008, 2048), torch.nan), "fc.bias": torch.full((1008,), torch.nan)}
-    for block, name in zip(blocks, convolutions, strict=True):
-        state[f"{block}.conv.weight"] = packaged[f"{name}.weight"]
-        state[f"{block}.bn.weight"] = torch.ones_like(packaged[f"{name}.beta"])
-        for theirs, ours in (("bias", "beta"), ("running_mean", "mean"), ("running_var", "var")):
-            state[f"{block}.bn.{theirs}"] = packaged[f"{name}.{ours}"]
-        state[f"{block}.bn.num_batches_tracked"] = torch.tensor(0)
     path = tmp_path_factory.mktemp("weights") / weights.STANDARD
-    torch.save(state, path)
+    write_standard(path)
     return path
 
 
 @pytest.fixture(scope="module")
-def fidelity(standard_file):
+def fidelity(tmp_path_factory):
     """Return torch-fidelity's network as a function of uint8 images."""
-    network = FeatureExtractorInceptionV3("inception", ["2048"], str(standard_file))
-
-    def features(images):
-        with torch.inference_mode():
-            return network(images)[0]
-
-    return features
+    return torch_fidelity(tmp_path_factory.mktemp("fidelity"))
 
 
 @pytest.mark.parametrize("size", [32, 64, 27])
@@ -108,6 +98,32 @@ def test_features_do_not_depend_on_batches_order_and_autocast(inception):
     assert features.dtype == torch.float32
 
 
+@pytest.mark.parametrize("missing", ["nothing", "openvino"])
+def test_bf16_is_near_and_has_features_of_its_own(missing, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", without(missing))
+    exact, quick, images = Inception(), Inception(precision="bf16"), pictures(6)
+    expected, found = exact.features(images), quick.features(images)
+    assert found.dtype == torch.float32
+    assert 1e-6 < (found - expected).abs().mean() < 0.02 * expected.mean()
+    assert (found - expected).norm() < 0.05 * expected.norm()
+    FeatureCache(exact).features(images)
+    assert FeatureCache(Inception()).missing(images) == 0
+    assert FeatureCache(quick).missing(images) == 6
+
+
+def test_the_engine_starts_with_the_first_image_and_tells_nobody():
+    code = """
+import sys, torch
+from ganutils.metrics.inception import Inception
+network = Inception()
+assert "openvino" not in sys.modules
+network(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))
+assert "openvino" in sys.modules
+assert not any(name.startswith("openvino_telemetry") and found for name, found in sys.modules.items())
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_only_bytes_are_embedded(inception):
     with pytest.raises(ValueError, match="uint8"):
         inception(torch.rand(2, 3, 32, 32))
@@ -121,7 +137,7 @@ def test_the_standard_file_is_the_same_network_with_a_classifier(inception, stan
     assert other.digest == inception.digest
     assert other.classifier.shape == (1008, 2048)
     assert inception.classifier is None
-    assert torch.equal(other(pictures(2)), inception(pictures(2)))
+    assert torch.allclose(other(pictures(2)), inception(pictures(2)), atol=2e-5)
 
 
 def test_the_standard_download_comes_before_the_package(tmp_path, monkeypatch):

@@ -50,13 +50,24 @@ def _reports(rounds: int) -> None:
     _print_table(rows(rounds))
 
 
+def _surroundings(rounds: int) -> None:
+    from ganutils.bench.surroundings import rows
+
+    _print_table(rows())
+
+
 def _scaling(rounds: int) -> None:
     from ganutils.bench.scaling import markdown, points
 
     print(f"\n{markdown(list(points(rounds)))}", flush=True)
 
 
-OTHERS: dict[str, Callable[[int], None]] = {"metrics": _metrics, "reports": _reports, "scaling": _scaling}
+OTHERS: dict[str, Callable[[int], None]] = {
+    "metrics": _metrics,
+    "reports": _reports,
+    "surroundings": _surroundings,
+    "scaling": _scaling,
+}
 
 
 def _print_conditions(rounds: int) -> None:

@@ -6,7 +6,7 @@ sums (below 1e-5, as between two batch sizes of torch), so that a protocol names
 
 import importlib.util
 import sys
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,10 +16,17 @@ from ganutils.metrics.network import FEATURES, Branches
 
 _PART = 4  # images that an OpenVINO stream takes at a time; the last part of a batch is filled up
 
-Engine = Callable[[Tensor], Tensor]  # (N, 3, 299, 299) fp32 in [-1, 1] -> features (N, 2048) fp32, on the CPU
+
+class Engine(Protocol):
+    """A network that is ready to run."""
+
+    name: str
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return the features (N, 2048) fp32, on the CPU, of fp32 images (N, 3, 299, 299) in [-1, 1]."""
 
 
-def engine(network: nn.Sequential, device: torch.device, precision: str) -> Engine:
+def choose(network: nn.Sequential, device: torch.device, precision: str) -> Engine:
     """Return the fastest engine that there is for a network, a device and a precision (fp32 or bf16)."""
     if device.type == "cpu" and importlib.util.find_spec("openvino") is not None:
         return OpenVino(network, precision)
@@ -28,6 +35,8 @@ def engine(network: nn.Sequential, device: torch.device, precision: str) -> Engi
 
 class Torch:
     """The network as it is, in memory order channels last."""
+
+    name = "torch"
 
     def __init__(self, network: nn.Sequential, device: torch.device, precision: str) -> None:
         self._dtype = torch.bfloat16 if precision == "bf16" else torch.float32
@@ -45,6 +54,8 @@ class Torch:
 
 class OpenVino:
     """The network compiled for this CPU by OpenVINO, one stream of images for each of torch's threads."""
+
+    name = "OpenVINO"
 
     def __init__(self, network: nn.Sequential, precision: str) -> None:
         # It would tell its makers of its use unless the user opted out; without this module it does not.

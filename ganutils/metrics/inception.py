@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ganutils.metrics import weights
-from ganutils.metrics.engine import Engine, engine
+from ganutils.metrics.engine import Engine, choose
 from ganutils.metrics.network import FEATURES
 
 NETWORK = "Inception 2015, pool features (2048)"
@@ -39,7 +39,12 @@ class Inception:
 
     @cached_property
     def _engine(self) -> Engine:
-        return engine(self._network, self.device, self.precision)
+        return choose(self._network, self.device, self.precision)
+
+    @property
+    def engine(self) -> str:
+        """The engine's name."""
+        return self._engine.name
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:

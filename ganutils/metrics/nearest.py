@@ -1,4 +1,7 @@
-"""Memorisation: the training images nearest to given images, by features or by pixels."""
+"""Memorisation: the training images nearest to given images, by features or by pixels.
+
+How many of them are copies says `ganutils/copies.py`.
+"""
 
 from typing import NamedTuple
 
@@ -31,13 +34,3 @@ def by_pixels(images: Tensor, dataset: Dataset, k: int = 1) -> Neighbours:
     some, all_ = (to_float(images).flatten(1) for images in (images, dataset.images))
     distances, indices = nearest(some, all_, k)
     return Neighbours(distances / some.shape[1] ** 0.5, indices)
-
-
-def copied_share(images: Neighbours, held_out: Neighbours) -> float:
-    """Return the share of images that are suspiciously near to a training image, 0 to 1.
-
-    Suspicious is a distance below that of 99 of 100 real images which were not trained on. Images like new
-    real ones score about 0.01, copies of training images 1.
-    """
-    limit = held_out.distances[:, 0].quantile(0.01)
-    return (images.distances[:, 0] < limit).double().mean().item()

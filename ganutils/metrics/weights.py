@@ -95,7 +95,7 @@ def read(path: str = "") -> Weights:
         sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
     classifier = None
     if sha256 == _PACKAGED_SHA256:
-        layers = list(_packaged(file))
+        layers = list(packaged(file))
     elif sha256.startswith(_STANDARD_SHA256):
         state = torch.load(file, map_location="cpu", weights_only=True)
         layers, classifier = list(_standard(state)), state["fc.weight"]
@@ -111,7 +111,7 @@ def read(path: str = "") -> Weights:
     return Weights(_fold(layers), classifier, digest.hexdigest())
 
 
-def _packaged(file: Path) -> Iterator[Layer]:
+def packaged(file: Path) -> Iterator[Layer]:
     """Yield the layers of the package's TorchScript file: a zip with the bytes of each tensor in order."""
     with zipfile.ZipFile(file) as opened:
         for index, conv in enumerate(_convolutions(_shell())):
@@ -121,10 +121,15 @@ def _packaged(file: Path) -> Iterator[Layer]:
 
 
 def _standard(state: dict[str, Tensor]) -> Iterator[Layer]:
+    for name in names():
+        norm = (state[f"{name}.bn.{part}"] for part in ("bias", "running_mean", "running_var"))
+        yield Layer(state[f"{name}.conv.weight"], *norm)
+
+
+def names() -> Iterator[str]:
+    """Yield the names of the layers in the standard file, in the order of the network."""
     for block, inner in _NAMES.items():
-        for name in [f"{block}.{part}" for part in inner.split()] or [block]:
-            norm = (state[f"{name}.bn.{part}"] for part in ("bias", "running_mean", "running_var"))
-            yield Layer(state[f"{name}.conv.weight"], *norm)
+        yield from [f"{block}.{part}" for part in inner.split()] or [block]
 
 
 def _shell() -> nn.Sequential:

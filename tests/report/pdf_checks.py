@@ -1,4 +1,4 @@
-"""What PDF/UA-1 (ISO 14289-1) asks of a file and a program can see: nothing here takes Typst's word for it."""
+"""What PDF/UA-1 (ISO 14289-1) asks of a file and a program can see, without taking Typst's word for it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -33,15 +33,14 @@ def structure(node: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _document(reader: Any, root: Any) -> Iterator[str]:
-    if 'pdfuaid:part="1"' not in (xmp := root["/Metadata"].get_data().decode()) and (
-        "<pdfuaid:part>1</pdfuaid:part>" not in xmp
-    ):
+    xmp = root["/Metadata"].get_data().decode()
+    if "<pdfuaid:part>1</pdfuaid:part>" not in xmp:
         yield "5: no PDF/UA identifier"
     if not root["/MarkInfo"]["/Marked"].value:
         yield "6.2: not marked"
     if not (root.get("/Lang") and reader.metadata.title and "dc:title" in xmp):
         yield "7.1 and 7.2: no language or title"
-    if not root["/ViewerPreferences"]["/DisplayDocTitle"].value:
+    if not root.get("/ViewerPreferences", {}).get("/DisplayDocTitle", False):
         yield "7.1: the title is not displayed"
 
 

@@ -1,0 +1,62 @@
+"""What history, sample grids, checkpoints and the live picture take beside the updates."""
+
+import contextlib
+import functools
+import io
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest.mock import patch
+
+from ganutils.bench.rows import Row
+from ganutils.checkpoints import Checkpoints
+from ganutils.data import load_dataset
+from ganutils.live import LiveFigure
+from ganutils.observer import Observer
+from ganutils.recorder import Recorder
+from ganutils.runs import RunDir
+from ganutils.training import train
+from ganutils.variants import build, get
+
+_TIMED = ((Recorder, "flush"), (Observer, "sample"), (Checkpoints, "save"), (LiveFigure, "redraw"))
+_UPDATES = 400  # half an epoch of CIFAR-10 with a batch of 64
+
+
+def rows() -> Iterator[Row]:
+    """Train DCGAN 32 for an epoch of 400 updates with a grid at its end, in a terminal and in a notebook."""
+    for where, environment in (("terminal", {}), ("open notebook", {"JPY_SESSION_NAME": "bench"})):
+        with patch.dict(os.environ, environment):
+            share = _share()
+        yield Row(f"DCGAN 32 in a {where}: all but updates", "% of the time", ours=[100 * share])
+
+
+def _share() -> float:
+    """Return the share of training that is spent in the timed methods."""
+    spent: list[float] = []
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        params = get("dcgan").Params(
+            dataset="shapes", n_images=64 * _UPDATES, epochs=1, sample_epochs="1", run=f"{folder}/run"
+        )
+        dataset = load_dataset(params)
+        gan, run = build(params, dataset), RunDir.open(params, dataset)
+        for owner, name in _TIMED:
+            stack.enter_context(patch.object(owner, name, _timed(getattr(owner, name), spent)))
+        stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        begun = time.perf_counter()
+        train(gan, dataset, params, run)
+        return sum(spent) / (time.perf_counter() - begun)
+
+
+def _timed(method: Callable[..., Any], spent: list[float]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def timed(*arguments: Any, **options: Any) -> Any:
+        begun, before = time.perf_counter(), len(spent)
+        try:
+            return method(*arguments, **options)
+        finally:
+            del spent[before:]  # what it called is in its own time
+            spent.append(time.perf_counter() - begun)
+
+    return timed
