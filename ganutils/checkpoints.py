@@ -24,12 +24,14 @@ class Checkpoints:
         self.best = folder / "best.pt"
         self._is_good = True  # last.pt: it may become previous.pt
 
-    def save(self, state: State) -> None:
-        """Write a state to last.pt; what was there becomes previous.pt."""
+    def save(self, state: State, *, is_best: bool = False) -> None:
+        """Write a state to last.pt, and first to best.pt if it is; what was there becomes previous.pt."""
         try:
             with replacing(self.last) as temporary:
                 torch.save(state, temporary)
                 flush(temporary)  # before the last one gives up its name
+                if is_best:
+                    copy(temporary, self.best)
                 if self.last.exists() and self._is_good:
                     os.replace(self.last, self.previous)
             self._is_good = True
@@ -38,10 +40,6 @@ class Checkpoints:
                 f"{self.last} cannot be written ({_reason(error)}). The checkpoint before it is kept; make "
                 "room and start the same command again."
             ) from None
-
-    def keep_best(self) -> None:
-        """Keep what last.pt holds now as best.pt."""
-        copy(self.last, self.best)
 
     def load_best(self, device: torch.device | str = "cpu") -> State:
         """Read best.pt as `load` reads last.pt; `RunError` if it is damaged or not there."""
@@ -98,7 +96,6 @@ def _read(path: Path, device: torch.device | str) -> State:
 def copy(source: Path, target: Path) -> None:
     """Give a file that is never changed in place a second name, or copy it where the disk has no links."""
     with replacing(target) as temporary:
-        temporary.unlink(missing_ok=True)
         try:
             os.link(source, temporary)
         except OSError:

@@ -12,8 +12,8 @@ from ganutils.presets import read_preset
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns 0, 1 for an error of the kit (told in its message), or 130 when interrupted."""
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
         options.command(options)
     except GanutilsError as error:
         print(f"ganutils: {type(error).__name__}: {error}", file=sys.stderr)

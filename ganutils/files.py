@@ -28,6 +28,7 @@ def replacing(path: Path) -> Iterator[Path]:
     error the temporary file is removed, and `path` is what it was.
     """
     temporary = path.with_name(f".{path.name}.tmp")
+    temporary.unlink(missing_ok=True)  # a crash left it, perhaps with a second name
     try:
         yield temporary
         flush(temporary)

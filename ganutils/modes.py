@@ -80,7 +80,7 @@ def caption(found: Coverage) -> str:
     accuracy = (
         ""
         if found.accuracy is None
-        else f" The classifier is right about {found.accuracy:.0%} of real images that it was not trained on."
+        else f" The classifier is right about {found.accuracy:.1%} of real images that it was not trained on."
     )
     return (
         f"What {found.images:,} generated images show (bars), and how many of as many real ones show it "

@@ -56,9 +56,8 @@ class Observer:
         """Return the epoch with the best score; 0 if there is none."""
         return self._monitor.best_epoch()
 
-    def keep_best(self) -> None:
-        """Keep the checkpoint that was just written as the best one, with its images."""
-        self._run.checkpoints.keep_best()
+    def sample_best(self) -> None:
+        """Write the images of the best score."""
         self._run.save_grid("best", self.draw())
 
     def _sampler(self) -> nn.Module:

@@ -200,8 +200,9 @@ def nearest(name: str, names: Any) -> str:
 
 
 def _explain(cls: type[NotebookParams], detail: ErrorDetails) -> str:
-    name, value = str(detail["loc"][0]), detail["input"]
-    if detail["type"] == "extra_forbidden":
+    value = detail["input"]
+    name = str(detail["loc"][0] if detail["loc"] else value)  # a name that is no text has none
+    if name not in cls.model_fields:
         return (
             f"There is no parameter {name!r}{nearest(name, cls.model_fields)} "
             f"`ganutils params {cls.variant}` lists them all."

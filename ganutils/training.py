@@ -104,7 +104,7 @@ class _Loop:
             self.observer.sample()
             done = state.step / self.steps_per_epoch
             print(f"Stopped {self.stop.reason} after {done:.2f} of {epochs} epochs. Everything is saved.")
-            print("The same command goes on from here.")
+            print("The same command, or this cell run again, goes on from here.")
 
     def forget_later(self) -> None:
         """Drop what was recorded after the state that training goes on from: it is recorded again."""
@@ -112,9 +112,9 @@ class _Loop:
         self.run.cut_history(step)
         drop_later(self.run, step // self.steps_per_epoch)
         if step and self.observer.best_epoch() * self.steps_per_epoch == step:
-            # The session before may have ended between the score and this, or left no whole last.pt.
-            self._save()
-            self.observer.keep_best()
+            # best.pt may hold a later state, which will be trained again.
+            self.observer.sample_best()
+            self._save(is_best=True)
 
     def _train_epoch(self, epoch: int) -> None:
         state, params = self.state, self.params
@@ -137,6 +137,7 @@ class _Loop:
                 self._save()
                 clock = saved = time.monotonic()
             if leaving:
+                self.progress.advance(state.step, self.recorder.recent)
                 return
         self.recorder.flush()
         state.epoch_seconds += time.monotonic() - clock
@@ -180,12 +181,14 @@ class _Loop:
         state.epoch_seconds = 0.0
         if score is not None:
             self.observer.keep(score)
-        self._save()
-        if score is not None and score.is_best:
-            self.observer.keep_best()
+        is_best = score is not None and score.is_best
+        if is_best:
+            self.observer.sample_best()
+        self._save(is_best=is_best)
 
-    def _save(self) -> None:
+    def _save(self, *, is_best: bool = False) -> None:
+        """Write a checkpoint after all that belongs to it: a finished run lacks nothing, wherever it died."""
         self.recorder.flush()
-        self.run.checkpoints.save(self.state.capture())
         if self.state.rollbacks:
             self.run.note_rollbacks(self.state.rollbacks)
+        self.run.checkpoints.save(self.state.capture(), is_best=is_best)

@@ -1,3 +1,4 @@
+import os
 import resource
 from contextlib import contextmanager
 
@@ -120,6 +121,21 @@ def test_a_full_disk_keeps_the_last_good_state(checkpoints):
         checkpoints.save(state(2))
     assert checkpoints.load()["step"] == 1
     assert [path.name for path in checkpoints.last.parent.iterdir()] == ["last.pt"]
+
+
+def test_the_best_one_is_there_before_the_last_one_and_stays(checkpoints):
+    checkpoints.save(state(1))
+    checkpoints.save(state(2), is_best=True)
+    checkpoints.save(state(3))
+    assert checkpoints.load_best()["step"] == 2
+
+
+def test_what_a_crash_left_of_the_best_one_is_not_written_over(checkpoints):
+    """Died after best.pt got its name and before last.pt did: both names are those of one file."""
+    checkpoints.save(state(1), is_best=True)
+    os.rename(checkpoints.last, checkpoints.last.with_name(".last.pt.tmp"))
+    checkpoints.save(state(2))
+    assert (checkpoints.load_best()["step"], checkpoints.load()["step"]) == (1, 2)
 
 
 def test_a_file_is_whole_or_as_it_was(tmp_path):

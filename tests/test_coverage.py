@@ -10,7 +10,7 @@ from ganutils.coverage import Reading, coverage, read_classes
 from ganutils.data import load
 from ganutils.data.shapes import _srgb, oklab
 from ganutils.errors import DataError, MetricError
-from ganutils.modes import run_coverage, show_coverage
+from ganutils.modes import caption, histogram, run_coverage, show_coverage
 from ganutils.runs import RunDir
 from ganutils.shape_reader import COLOURS, is_large, look, sector, train_reader
 from ganutils.training import train
@@ -203,12 +203,45 @@ def test_coverage_of_a_run(kind, drawn, toy_params, toy_data, monkeypatch):
     params = toy_params(epochs=1)
     run = RunDir.open(params, data)
     train(build(params, data), data, params, run)
-    found = run_coverage(run, data, params, count=50)
+    shown = []
+    monkeypatch.setattr(notebook, "show", lambda figure, **words: shown.append((figure, words)))
+    found = show_coverage(run, data, toy_params(epochs=1, measure_samples=50))
+    assert found == run_coverage(run, data, params, count=50)
     assert found.images == 50
     assert [row[0] for row in found.rows].count("class") == len(data.classes)
     assert found.possible > 30 if kind == "shapes" else found.possible <= 2
-    shown = []
-    monkeypatch.setattr(notebook, "display", lambda data, raw, metadata: shown.append((data, metadata)))
-    show_coverage(found)
-    assert shown[0][1]["ganutils"]["role"] == "table"
-    assert shown[0][0]["text/markdown"].count("\n") == len(found.rows) + 1
+    assert 0 <= found.accuracy <= 1
+    ((figure, words),) = shown
+    drawn_bars = [bar.get_height() for axis in figure.axes for bar in axis.patches]
+    assert drawn_bars == [count for _, _, count, _ in found.rows]
+    assert words["width"] == ("full" if kind == "shapes" else "column")
+    assert f"cover {found.covered} of {found.possible} " in words["caption"]
+
+
+def test_a_histogram_has_a_panel_a_factor_and_a_dash_a_value():
+    real = reading([0, 0, 0, 1, 1, 1] * 50, [0, 1, 2] * 100)
+    found = coverage(reading([0, 0, 0] * 20, [0, 1, 2] * 20), real)
+    letter, digit = histogram(found).axes
+    assert [axis.get_title() for axis in (letter, digit)] == ["letter", "digit"]
+    assert [text.get_text() for text in letter.get_xticklabels()] == ["a", "b"]
+    assert [bar.get_height() for bar in letter.patches] == [60, 0]
+    assert [bar.get_height() for bar in digit.patches] == [20, 20, 20]
+    (dashes,) = digit.collections
+    assert [segment[0, 1] for segment in dashes.get_segments()] == pytest.approx([20, 20, 20])
+    told = caption(dataclasses.replace(found, accuracy=0.875))
+    assert "60 generated images show (bars)" in told
+    assert (
+        "They cover 3 of 6 combinations, where as many real ones cover 6. Missing values: letter b." in told
+    )
+    assert told.endswith("right about 87.5% of real images that it was not trained on.")
+
+
+def test_what_is_not_covered_is_told_in_a_sentence(toy_data, toy_params, capsys):
+    run = RunDir.open(toy_params(), toy_data)
+    assert show_coverage(run, toy_data, toy_params(measure_samples=0)) is None
+    assert capsys.readouterr().out == "Mode coverage is not measured: measure_samples is 0.\n"
+    assert show_coverage(run, toy_data, toy_params()) is None
+    assert "no checkpoint" in capsys.readouterr().out
+    one = dataclasses.replace(toy_data, classes=("cat",), labels=torch.zeros(40, dtype=torch.int64))
+    assert show_coverage(run, one, toy_params()) is None
+    assert "the images have one class only, cat." in capsys.readouterr().out

@@ -193,6 +193,16 @@ def test_an_open_notebook_shows_a_picture_and_a_bar_and_training_does_not_notice
     assert len(capsys.readouterr().out.splitlines()) == 1  # where the run is, and no line an epoch
 
 
+def test_a_stopped_run_leaves_what_it_reached(toy_params, toy_data, shown, capsys, open_notebook):
+    params = toy_params(max_minutes=1e-9)
+    run = RunDir.open(params, toy_data)
+    train(build(params, toy_data), toy_data, params, run)
+    picture, bar = (place.shown for place in shown)
+    assert bar[-1]["text/plain"].startswith("0.2 of 2 epochs · ")
+    assert "after 0.20 of 2 epochs" in capsys.readouterr().out
+    assert len(picture) >= 2
+
+
 @pytest.mark.parametrize("terminal", [False, True])
 def test_elsewhere_each_epoch_is_one_plain_line(toy_params, toy_data, monkeypatch, shown, capsys, terminal):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal, raising=False)

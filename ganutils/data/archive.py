@@ -112,7 +112,8 @@ def _read_zip(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, 
             tally.entry(name, info.file_size, kind in (0, stat.S_IFREG, stat.S_IFDIR))
             tally.total += info.file_size
             tally.reach(tally.total)
-            if info.is_dir() or not wanted(name):
+            # info.is_dir() fails on an empty name.
+            if info.filename.endswith("/") or not wanted(name):
                 continue
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 # zipfile would unpack the others all at once, however little the member says it holds.

@@ -54,7 +54,7 @@ def build(
     parts = [
         '#import "template.typ": *',
         _opening(head, collected, len(outline.titles), animation),
-        *_arranged(collected.body, pairs=layout == "report"),
+        *_arranged(collected.body),
         _section("Parameters", [table] if table else []),
         _section("Environment", collected.environment),
     ]
@@ -103,8 +103,8 @@ def _opening(head: Front, collected: Collected, headings: int, animation: str) -
     return f"#show: report.with({shown})"
 
 
-def _arranged(blocks: list[Block], *, pairs: bool) -> list[str]:
-    """Return the markup of blocks; with `pairs`, two narrow figures or tables in a row stand side by side."""
+def _arranged(blocks: list[Block]) -> list[str]:
+    """Return the markup of blocks; two narrow figures or tables in a row stand side by side."""
     parts, rest = [], list(blocks)
     while rest:
         block = rest.pop(0)
@@ -113,14 +113,14 @@ def _arranged(blocks: list[Block], *, pairs: bool) -> list[str]:
             continue
         heading = parts[-1].rpartition("\n")[2] if parts else ""
         share, body = block.share, content(block.markup)
-        if pairs and rest and rest[0].kind == block.kind and share + rest[0].share <= _BESIDE[block.kind]:
+        paired = bool(rest) and rest[0].kind == block.kind and share + rest[0].share <= _BESIDE[block.kind]
+        if paired:
             other = rest.pop(0)
             body = expression("pair", body, content(other.markup), f"{share / other.share:.3f}")
-            share += other.share
         # A heading with nothing but figures below it would stand empty if they floated.
         text = next((other.markup for other in rest if other.kind == "text"), "")
         fixed = _level(heading) < _TEXT and (not text or _level(text) <= _level(heading))
-        about = {"fixed": str(fixed).lower(), "wide": str(share > WIDEST).lower()}
+        about = {"fixed": str(fixed).lower(), "wide": str(paired or share > WIDEST).lower()}
         parts.append(call("placed", str(len(parts)), string(block.kind), body, **about))
     return parts
 

@@ -1,10 +1,13 @@
 """Which figures float: those that would leave a gap, and no others, so that most stay in their text."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 # A figure that begins so high on a page (cm) did not fit on the page before.
 PAGE_TOP = 5.0
+# Each try typesets the report. Those after the careful ones choose all figures that stand badly at once:
+# with hundreds of figures it would else take minutes.
+CAREFUL_TRIES, TRIES = 20, 30
 
 Spots = list[dict[str, Any]]
 
@@ -17,12 +20,15 @@ def floating(spots_of: Callable[[set[int]], Spots]) -> set[int]:
     "y": cm from the top, "height": cm}.
     """
     chosen: set[int] = set()
-    while (found := _first_misplaced(spots_of(chosen), chosen)) is not None:
-        chosen.add(found)
+    for number in range(TRIES):
+        found = list(_misplaced(spots_of(chosen), chosen))
+        if not found:
+            break
+        chosen.update(found[:1] if number < CAREFUL_TRIES else found)
     return chosen
 
 
-def _first_misplaced(spots: Spots, chosen: set[int]) -> int | None:
+def _misplaced(spots: Spots, chosen: set[int]) -> Iterator[int]:
     floats: Spots = []
     last: dict[str, dict[str, Any]] = {}  # of each kind, which are numbered apart
     for spot in spots:
@@ -36,5 +42,4 @@ def _first_misplaced(spots: Spots, chosen: set[int]) -> int | None:
         # It may also stand further down: the next figure of its kind must not overtake it.
         overtakes = before in floats and before["page"] == spot["page"]
         if not spot["fixed"] and (jumped or overtakes):
-            return spot["figure"]
-    return None
+            yield spot["figure"]

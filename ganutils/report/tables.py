@@ -25,7 +25,8 @@ class Table:
 
     def markup(self, name: str, **options: str) -> str:
         """Return the expression of the template's function `name` for this table."""
-        about = {"wide": str(self.share > WIDEST).lower(), "whole": str(self.whole).lower()}
+        about = {"share": f"{self.share:.2f}", "wide": str(self.share > WIDEST).lower()}
+        about["whole"] = str(self.whole).lower()
         return expression(name, self.header, self.rows, self.align, **about, **options)
 
 

@@ -38,32 +38,27 @@ def typeset(source: Source, *, standards: list[str], timestamp: int) -> tuple[by
         (root / "template.typ").write_bytes(files("ganutils.report").joinpath("template.typ").read_bytes())
         for name, picture in source.pictures.items():
             (root / name).write_bytes(picture)
-        main = root / "main.typ"
-        main.write_text(source.markup, encoding="utf-8")
-        closed = {
-            "root": root,
-            "font_paths": _fonts(),
-            "ignore_system_fonts": True,
-            "package_path": root,
-            "package_cache_path": root,
-        }
-
-        def inputs(figures: set[int]) -> dict[str, str]:
-            return {
-                "layout": source.layout,
-                "floating": " ".join(str(figure) for figure in sorted(figures)),
-            }
+        (root / "main.typ").write_text(source.markup, encoding="utf-8")
+        inputs = root / "inputs.json"
 
         def spots(figures: set[int]) -> list[dict]:
-            return json.loads(
-                typst.query(main, "<spot>", field="value", sys_inputs=inputs(figures), **closed)
-            )
+            floats = [str(figure) for figure in sorted(figures)]
+            inputs.write_text(json.dumps({"layout": source.layout, "floating": floats}))
+            return json.loads(compiler.query("<spot>", field="value"))
 
         try:
-            # In a paper all figures float, by Typst's own rules.
-            chosen = inputs(floating(spots) if source.layout == "report" else set())
-            pdf, warnings = typst.compile_with_warnings(
-                main, format="pdf", pdf_standards=standards, timestamp=timestamp, sys_inputs=chosen, **closed
+            # One compiler for all tries: what did not change is not laid out again.
+            compiler = typst.Compiler(
+                root / "main.typ",
+                root=root,
+                font_paths=_fonts(),
+                ignore_system_fonts=True,
+                package_path=root,
+                package_cache_path=root,
+            )
+            spots(floating(spots))  # leaves the last choice as the inputs
+            pdf, warnings = compiler.compile_with_warnings(
+                format="pdf", pdf_standards=standards, timestamp=timestamp
             )
         except RuntimeError as error:
             raise TypesettingError(_explain(error)) from error

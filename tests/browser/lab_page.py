@@ -48,11 +48,21 @@ class LabPage:
         assert not values, f"no parameters: {values}"
 
     def menu(self, *path):
-        """Click through the menus."""
-        self.page.locator(".lm-MenuBar-item", has_text=path[0]).click()
-        for name in path[1:]:
-            exactly = re.compile(f"^{re.escape(name)}$")
-            self.page.locator(".lm-Menu-itemLabel", has_text=exactly).click()
+        """Click through the menus; one that is not filled yet is opened again."""
+        for _ in range(60):
+            self.page.locator(".lm-MenuBar-item", has_text=path[0]).click()
+            for name in path[1:-1]:
+                self._entry(name).click()
+            self.page.wait_for_timeout(500)
+            if self._entry(path[-1]).is_visible():
+                return self._entry(path[-1]).click()
+            self.page.keyboard.press("Escape")
+            self.page.keyboard.press("Escape")
+        raise AssertionError(f"no menu entry {' > '.join(path)}")
+
+    def _entry(self, name):
+        exactly = re.compile(f"^{re.escape(name)}$")
+        return self.page.locator(".lm-Menu-itemLabel", has_text=exactly)
 
     def wait_until_done(self, cell, seconds=180):
         """Wait until a cell that was started has run."""
@@ -69,3 +79,15 @@ class LabPage:
             self.page.wait_for_timeout(100)
         self.page.locator(".jp-mod-dirty").first.wait_for(state="hidden")
         return nbformat.read(self.path, as_version=4)
+
+    def export(self, kind, path, seconds=120):
+        """Export the notebook by the menu, as a kind that it lists, and save the download under `path`."""
+        downloads = []
+        # It comes in a window of its own, which closes at once.
+        self.page.context.on("download", lambda one: downloads.append(one))
+        self.menu("File", "Save and Export Notebook As", kind)
+        for _ in range(10 * seconds):
+            if downloads:
+                return downloads[0].save_as(path)
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"no {kind} came back within {seconds} seconds")

@@ -14,8 +14,9 @@ pytestmark = pytest.mark.browser
 SMALL = {
     "dataset": "shapes",
     "classes": "circle,star",
-    "n_images": 512,
-    "batch_size": 16,
+    "n_images": 2048,
+    "batch_size": 32,
+    "width": 16,
     "measure_samples": 0,
 }
 SCORED = {"metric_every": 1, "metric_samples": 50, "metric_share": 1.0}
@@ -86,9 +87,7 @@ def test_a_notebook_is_edited_run_watched_and_exported(open_notebook, tmp_path):
     widgets = [cell.id for cell in stored.cells for o in cell.get("outputs", []) if "widget" in str(o)]
     assert widgets == []
 
-    with notebook.page.expect_popup() as popup, popup.value.expect_download() as download:
-        notebook.menu("File", "Save and Export Notebook As", "Report")
-    download.value.save_as(tmp_path / "report.pdf")
+    notebook.export("Report", tmp_path / "report.pdf")
     content = (tmp_path / "report.pdf").read_bytes()
     assert content.startswith(b"%PDF")
     pages = PdfReader(io.BytesIO(content)).pages

@@ -59,7 +59,7 @@ def cut_power(trial: Trial, *, lies: bool = False) -> bool:
         before = steps(trial.run)
         shutil.rmtree(trial.folder)
         after.rename(trial.folder)
-        if before and max(steps(trial.run), default=-1) < before[-1]:
+        if len(before) > 1 and max(steps(trial.run), default=-1) < before[-1]:
             trial.lost.append(f"of the checkpoints {before} there are {steps(trial.run)}")
     return struck
 
@@ -88,6 +88,7 @@ def damage(pattern: str) -> Callable[[Trial], bool]:
             found[-1].write_bytes(kept)  # best.pt may be the same file by another name
         else:
             _overwrite(found[-1], kept)
+        trial.resumes_at_newest = pattern.startswith("checkpoints/")  # a grid is drawn again by going back
         return True
 
     return fault
@@ -188,7 +189,7 @@ FAULTS: dict[str, Callable[[Trial], bool]] = {
     "kill three times in a row": kill_again,
     "power cut: what was not synced is torn, zeroed or gone": cut_power,
     "newest checkpoint cut, zeroed, changed, empty or gone": damage("checkpoints/last.pt"),
-    "newest sample grid cut, zeroed, changed, empty or gone": damage("samples/*.png"),
+    "newest sample grid cut, zeroed, changed, empty or gone": damage("samples/[el]*.png"),
     "end of the history cut or zeroed": damage_history,
     "disk full": fill_disk,
     "Ctrl-C at any moment": interrupt,

@@ -118,15 +118,15 @@ SCRIPT = shutil.which("ganutils", path=Path(sys.executable).parent)
 REPORT = [SCRIPT, "report", "toy.ipynb", "--output", "out"]
 
 
-def interrupted(command, after, times=1):
+def interrupted(command, after, times=1, request=signal.SIGINT):
     """Run a command that prints a line, press Ctrl-C some times; returns status, output and errors."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         assert running.stdout.readline() == after
         time.sleep(0.5)
-        running.send_signal(signal.SIGINT)
+        running.send_signal(request)
         if times > 1:
             assert running.stdout.readline().startswith(b"Interrupting the running cell")
-            running.send_signal(signal.SIGINT)
+            running.send_signal(request)
         out, err = running.communicate(timeout=60)
     return running.returncode, out.decode(), err.decode()
 
@@ -157,9 +157,11 @@ while not stopped:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_a_training_that_is_interrupted_saves_and_the_cells_after_it_run(write):
+@pytest.mark.parametrize("request_name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_training_that_is_interrupted_saves_and_the_cells_after_it_run(write, request_name):
+    """By Ctrl-C, by a batch system, by a terminal that is closed."""
     write(TRAINING, "print('figures')", parameters=())
-    status, out, err = interrupted(REPORT, b"epoch 1\n")
+    status, out, err = interrupted(REPORT, b"epoch 1\n", request=getattr(signal, request_name))
     assert status == 130
     assert "figures" in out
     assert "begins: import signal, time" in err
@@ -200,6 +202,33 @@ def test_a_limit_on_the_command_line(write, capsys):
     assert os.path.exists("out/toy.partial.pdf")
     with pytest.raises(SystemExit):
         main(["report", str(source), "--timeout", "0"])
+
+
+def test_a_dead_kernel_on_the_command_line(write):
+    write("print('epoch 1', flush=True)", "import os; os.kill(os.getpid(), 9)", parameters=())
+    done = subprocess.run(REPORT, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "epoch 1\n")
+    assert done.stderr.splitlines() == [
+        "ganutils: StoppedError: The notebook stopped: the kernel died, most often because the memory was "
+        "used up; try a smaller batch_size.",
+        "It happened in the cell that begins: import os; os.kill(os.getpid(), 9)",
+        "The notebook as far as it came: out/toy.partial.ipynb",
+        "A report of what there was: out/toy.partial.pdf",
+    ]
+
+
+def test_typesetting_that_is_interrupted_keeps_the_notebook(write, monkeypatch, capsys):
+    def interrupt(*arguments, **options):
+        raise KeyboardInterrupt
+
+    source = write("print('done')", parameters=())
+    monkeypatch.setattr(ReportExporter, "from_notebook_node", interrupt)
+    assert main(["report", str(source), "--output", "out"]) == 130
+    assert capsys.readouterr().err.splitlines() == [
+        "ganutils: StoppedError: The report was interrupted while it was typeset.",
+        "The whole notebook: out/toy.ipynb",
+    ]
+    assert nbformat.read("out/toy.ipynb", 4).cells[-1].outputs[0].text == "done\n"
 
 
 def test_what_the_kernel_writes_to_its_error_stream_is_shown(write, capfd):

@@ -118,6 +118,7 @@ def test_headings_lose_title_numbers_and_gaps():
         "#heading([One], level: 1);",
         "#heading([Deep], level: 2);",
         "#heading([Two], level: 1);",
+        "#flush();",
         "#heading([References], level: 1, numbering: none);",
     ]
 

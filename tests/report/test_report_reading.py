@@ -115,6 +115,17 @@ def test_only_figures_that_would_leave_a_gap_float():
     assert floating(lambda chosen: after if chosen else before) == {2}
 
 
+def test_hundreds_of_figures_are_placed_in_few_tries():
+    tries = []
+
+    def spots_of(chosen):
+        tries.append(set(chosen))
+        return [spot(number, number, 20 if number in chosen else 2) for number in range(2, 400)]
+
+    assert floating(spots_of) == set(range(2, 400))
+    assert len(tries) < 30
+
+
 def test_figure_that_is_all_below_its_heading_stays():
     assert floating(lambda chosen: [spot(0, 2, 3)]) == set()
 
