@@ -84,7 +84,7 @@ def show(figure: Figure, caption: str, alt: str, *, width: str | None = None) ->
     """
     has_pixels = any(axis.images for axis in figure.axes)
     size = {"image/png": {"width": round(figure.get_figwidth() * 110)}}
-    share = min(1.0, round(figure.get_figwidth() / WIDTH, 3))
+    share = min(1.0, round(float(figure.get_figwidth()) / WIDTH, 3))
     data = {"image/png": _render(figure, "png", sharpen(figure))}
     if not has_pixels:
         data["image/svg+xml"] = _render(figure, "svg", 72).decode()

@@ -1,6 +1,7 @@
 """From which checkpoint a run goes on: the newest one whose history and samples are whole."""
 
 from ganutils.checkpoints import State
+from ganutils.errors import RunError
 from ganutils.params import RunParams, is_sampled
 from ganutils.runs import RunDir
 
@@ -11,7 +12,7 @@ def state_to_resume(run: RunDir, params: RunParams, steps_per_epoch: int) -> Sta
     A disk that did not keep its promises may hold the last checkpoint but not what was recorded before it:
     then it is told, and training goes back to the checkpoint before, to record it again.
     """
-    state = run.checkpoints.load()
+    state = _newest(run)
     if state is None or not (missing := _missing(run, params, steps_per_epoch, state["step"])):
         return state
     before = run.checkpoints.load_previous()
@@ -21,6 +22,17 @@ def state_to_resume(run: RunDir, params: RunParams, steps_per_epoch: int) -> Sta
         return before
     print(f"WARNING: {missing} It stays missing.")
     return state
+
+
+def _newest(run: RunDir) -> State | None:
+    """Return the newest whole checkpoint; None, loudly, if the very first one is damaged."""
+    try:
+        return run.checkpoints.load()
+    except RunError as error:
+        if run.checkpoints.previous.exists() or run.history().epochs:
+            raise
+        print(f"WARNING: {str(error).partition(' Delete')[0]} Nothing follows it: training from the start.")
+        return None
 
 
 def _missing(run: RunDir, params: RunParams, steps_per_epoch: int, step: int) -> str:

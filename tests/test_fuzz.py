@@ -44,7 +44,34 @@ def without_a_name():
     return bytes(content)
 
 
-FOUND = [("parameters", b"\x80=1"), ("archive", without_a_name())]
+def cache_with(place, value):
+    """Return a cache file whose first entry of the directory has another byte at a place."""
+    content = bytearray(SEEDS[TARGETS["feature_cache"]][0])
+    content[content.index(b"PK\1\2") + place] = value
+    return bytes(content)
+
+
+def bare(**parts):
+    """Return a cache file whose members are no arrays."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as packed:
+        for name, content in parts.items():
+            packed.writestr(f"{name}.npy", content)
+    return written.getvalue()
+
+
+FOUND = [
+    ("parameters", b"\x80=1"),
+    ("archive", without_a_name()),
+    ("feature_cache", cache_with(6, 255)),  # made by a newer version
+    ("feature_cache", cache_with(8, 1)),  # encrypted
+    ("feature_cache", cache_with(8, 32)),  # patched
+    ("feature_cache", cache_with(8, 64)),  # strongly encrypted
+    ("feature_cache", cache_with(10, 99)),  # packed by an unknown method
+    ("feature_cache", SEEDS[TARGETS["feature_cache"]][0].replace(b"{'descr'", b"{'desc\\'")),
+    ("feature_cache", SEEDS[TARGETS["feature_cache"]][0].replace(b"keys.npy", b"keys.txt")),
+    ("feature_cache", bare(keys=b"x" * 16, features=b"y")),
+]
 
 
 @pytest.mark.parametrize(("name", "content"), FOUND)

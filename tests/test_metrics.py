@@ -125,7 +125,7 @@ def test_an_interrupted_extraction_goes_on(monkeypatch):
     assert FeatureCache(network).missing(images(12)) == 4
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "pickle", "shape"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "pickle", "shape", "short", "words"])
 def test_a_damaged_file_is_made_again(damage):
     network, some = Projection(), images(5)
     kept = FeatureCache(network)
@@ -135,12 +135,16 @@ def test_a_damaged_file_is_made_again(damage):
     if damage == "flipped":
         content[len(content) // 2] ^= 1
     file.write_bytes({"cut": content[:-50], "flipped": content, "empty": b""}.get(damage, content))
-    with np.load(file) if damage in ("pickle", "shape") else open(file, "rb") as opened:
-        keys = opened["keys"] if damage in ("pickle", "shape") else None
-    if damage == "pickle":
-        np.savez(file, keys=keys, features=np.array([print] * 5, dtype=object))
-    if damage == "shape":
-        np.savez(file, keys=keys, features=np.zeros((5, 7), np.float32))
+    others = {
+        "pickle": np.array([print] * 5, dtype=object),
+        "shape": np.zeros((5, 7), np.float32),
+        "short": np.zeros((4, 2048), np.float32),
+        "words": np.full((5, 2048), "x"),
+    }
+    if damage in others:
+        with np.load(file) as opened:
+            keys = opened["keys"]
+        np.savez(file, keys=keys, features=others[damage])
     network.embedded = 0
     assert torch.equal(FeatureCache(network).features(some), expected)
     assert network.embedded == 5

@@ -123,6 +123,21 @@ assert not any(name.startswith("openvino_telemetry") and found for name, found i
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_signals_are_handled_after_engines_have_come_and_gone():
+    """The stack for handlers must outlive them; else the stop button kills a training that is scored."""
+    code = """
+import faulthandler, signal, torch
+from ganutils.metrics.inception import Inception
+faulthandler.enable()  # handlers run on a stack of their own
+for precision in ("fp32", "bf16", "fp32"):
+    Inception(precision=precision)(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))
+signal.signal(signal.SIGINT, lambda *_: print("handled"))
+signal.raise_signal(signal.SIGINT)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (0, "handled\n")
+
+
 def test_only_bytes_are_embedded(inception):
     with pytest.raises(ValueError, match="uint8"):
         inception(torch.rand(2, 3, 32, 32))

@@ -5,6 +5,7 @@ from ganutils.errors import GanutilsError, ParameterError
 from ganutils.figures import grids
 from ganutils.notebook import assigned_names, read_parameters, show, show_table
 from ganutils.sheets import Grid
+from ganutils.style import WIDTH
 
 OWN = "# Parameters of dcgan\nepochs: int = 10  # passes\nseed: int = 0  # seed"
 
@@ -35,11 +36,14 @@ def shown(monkeypatch):
 
 
 def test_a_grid_is_shown_as_png_with_caption_and_alt(shown, toy_data):
-    show(grids({"": Grid(toy_data.images[:4], 2)}), caption="What to see.", alt="Four images.")
+    figure = grids({"": Grid(toy_data.images[:4], 2)})
+    show(figure, caption="What to see.", alt="Four images.")
     (picture, about), (caption, role) = shown
     assert picture.keys() == {"image/png"}
     assert picture["image/png"].startswith(b"\x89PNG")
-    assert about["ganutils"] == {"caption": "What to see.", "alt": "Four images.", "width": "full"}
+    share = about["ganutils"].pop("width")
+    assert share == pytest.approx(figure.get_figwidth() / WIDTH, abs=1e-3)
+    assert about["ganutils"] == {"caption": "What to see.", "alt": "Four images."}
     assert caption["text/markdown"] == "*What to see.*"
     assert role["ganutils"] == {"role": "caption"}
 

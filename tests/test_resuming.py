@@ -5,6 +5,7 @@ import shutil
 import pytest
 import torch
 
+from ganutils import training
 from ganutils.errors import RunError
 from ganutils.runs import RunDir
 from ganutils.training import train
@@ -55,6 +56,33 @@ def test_a_run_whose_last_checkpoint_is_missing_is_not_finished(whole, damaged, 
     again()
     assert "nothing trained" not in capsys.readouterr().out
     assert_same(whole, run)
+
+
+def test_a_damaged_first_checkpoint_is_made_again(whole, toy_params, toy_data, monkeypatch, capsys):
+    """It was all that there was, and its weights follow from the seed."""
+    params = toy_params(run="again")
+    gan, run = build(params, toy_data), RunDir.open(params, toy_data)
+    with monkeypatch.context() as patch:
+        patch.setattr(training._Loop, "_train_epoch", lambda *arguments: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            train(gan, toy_data, params, run)
+    run.checkpoints.last.write_bytes(b"PK")
+    train(build(params, toy_data), toy_data, params, run)
+    assert "Nothing follows it: training from the start." in capsys.readouterr().out
+    assert_same(whole, run)
+
+
+@pytest.mark.parametrize("left", ["previous.pt", "epochs.jsonl"])
+def test_a_damaged_checkpoint_is_an_error_where_others_were(damaged, left):
+    run, again = damaged
+    run.checkpoints.last.write_bytes(b"PK")
+    if left == "previous.pt":
+        run.checkpoints.previous.write_bytes(b"PK")
+        (run.path / "epochs.jsonl").unlink()
+    else:
+        run.checkpoints.previous.unlink()
+    with pytest.raises(RunError, match=r"last\.pt cannot be read .* Delete it"):
+        again()
 
 
 @pytest.mark.parametrize("name", ["epoch-00002", "latest"])

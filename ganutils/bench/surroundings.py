@@ -26,10 +26,10 @@ _UPDATES = 400  # half an epoch of CIFAR-10 with a batch of 64
 
 def rows() -> Iterator[Row]:
     """Train DCGAN 32 for an epoch of 400 updates with a grid at its end, in a terminal and in a notebook."""
-    for where, environment in (("terminal", {}), ("open notebook", {"JPY_SESSION_NAME": "bench"})):
+    for where, environment in (("a terminal", {}), ("an open notebook", {"JPY_SESSION_NAME": "bench"})):
         with patch.dict(os.environ, environment):
             share = _share()
-        yield Row(f"DCGAN 32 in a {where}: all but updates", "% of the time", ours=[100 * share])
+        yield Row(f"DCGAN 32 in {where}: all but updates", "% of the time", ours=[100 * share])
 
 
 def _share() -> float:

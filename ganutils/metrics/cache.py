@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,7 +68,7 @@ class FeatureCache:
         found = {}
         for file, rows in wanted.items():
             features = _load(file, "features")
-            if features is None or features.shape[1:] != (FEATURES,):
+            if features is None or not _fits(features, most=max(row for _, row in rows)):
                 self._places = {key: place for key, place in self._places.items() if place[0] != file}
                 continue
             found.update((key, features[row]) for key, row in rows)
@@ -98,10 +97,16 @@ def _keys(images: Tensor) -> list[bytes]:
     ]
 
 
+def _fits(features: np.ndarray, most: int) -> bool:
+    return features.dtype == np.float32 and features.shape[1:] == (FEATURES,) and len(features) > most
+
+
 def _load(file: Path, name: str) -> np.ndarray | None:
     """Return one array of a file; None if it is missing or damaged."""
     try:
         with np.load(file, allow_pickle=False) as arrays:  # zip checksums reveal damage
-            return arrays[name]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            found = arrays[name]
+            return found if isinstance(found, np.ndarray) else None
+    # A file that is damaged or something else makes numpy and zipfile raise nearly every type.
+    except Exception:
         return None

@@ -4,6 +4,7 @@ OpenVINO is optional, `pip install ganutils[fast]`. In fp32 both give the same f
 sums (below 1e-5, as between two batch sizes of torch), so that a protocol names neither; bf16 is named.
 """
 
+import functools
 import importlib.util
 import sys
 from typing import Protocol
@@ -21,6 +22,7 @@ class Engine(Protocol):
     """A network that is ready to run."""
 
     name: str
+    batch: int  # images at a time that suit it
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return the features (N, 2048) fp32, on the CPU, of fp32 images (N, 3, 299, 299) in [-1, 1]."""
@@ -39,6 +41,7 @@ class Torch:
     name = "torch"
 
     def __init__(self, network: nn.Sequential, device: torch.device, precision: str) -> None:
+        self.batch = {"cpu": 16, "cuda": 128}.get(device.type, 32)  # on a CPU a few use its caches best
         self._dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self._network = network.to(device, self._dtype, memory_format=torch.channels_last)
 
@@ -56,10 +59,10 @@ class OpenVino:
     """The network compiled for this CPU by OpenVINO, one stream of images for each of torch's threads."""
 
     name = "OpenVINO"
+    batch = 64  # all streams wait for the last part of it
 
     def __init__(self, network: nn.Sequential, precision: str) -> None:
-        # It would tell its makers of its use unless the user opted out; without this module it does not.
-        sys.modules.setdefault("openvino_telemetry", None)
+        core = _core()
         import openvino
 
         threads = torch.get_num_threads()
@@ -69,7 +72,7 @@ class OpenVino:
             "NUM_STREAMS": threads,
             "ENABLE_CPU_PINNING": False,  # other programs use the cores too
         }
-        compiled = openvino.Core().compile_model(_model(network), "CPU", settings)
+        compiled = core.compile_model(_model(network), "CPU", settings)
         self._queue = openvino.AsyncInferQueue(compiled, threads)
 
     def __call__(self, images: Tensor) -> Tensor:
@@ -88,6 +91,20 @@ class OpenVino:
             self._queue.start_async([part], start)
         self._queue.wait_all()
         return torch.from_numpy(found)
+
+
+@functools.cache
+def _core():
+    """Return the process's only core.
+
+    Each core replaces the stack that signals are handled on; of several, one frees the stack of another,
+    and the next Ctrl-C kills the process.
+    """
+    # OpenVINO would tell its makers of its use unless the user opted out; without this module it does not.
+    sys.modules.setdefault("openvino_telemetry", None)
+    import openvino
+
+    return openvino.Core()
 
 
 def _model(network: nn.Sequential):

@@ -15,7 +15,6 @@ from ganutils.metrics.network import FEATURES
 NETWORK = "Inception 2015, pool features (2048)"
 RESIZER = "bilinear to 299 as in TensorFlow 1"
 _SIDE = 299
-_BATCH = {"cpu": 16, "cuda": 128}  # images at a time: on a CPU a few use its caches best
 
 
 class Inception:
@@ -60,7 +59,7 @@ class Inception:
     ) -> Tensor:
         """Return the features (N, 2048) of any number of images; `advance` is told how many are done."""
         found = torch.empty(len(images), FEATURES)
-        size = batch_size or _BATCH.get(self.device.type, 32)
+        size = batch_size or self._engine.batch
         for start in range(0, len(images), size):
             batch = images[start : start + size]
             found[start : start + size] = self(batch)

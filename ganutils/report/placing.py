@@ -7,7 +7,7 @@ from typing import Any
 PAGE_TOP = 5.0
 # Each try typesets the report. Those after the careful ones choose all figures that stand badly at once:
 # with hundreds of figures it would else take minutes.
-CAREFUL_TRIES, TRIES = 20, 30
+CAREFUL_TRIES, TRIES = 12, 20
 
 Spots = list[dict[str, Any]]
 

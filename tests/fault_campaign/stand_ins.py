@@ -38,7 +38,7 @@ def put_in() -> None:
     """Let this process score by lots, and with `on_nan: "rollback"` find NaN in two updates."""
     quick.QuickScore = _Score
     Update.__call__ = _failing(Update.__call__)
-    recalibrate.__defaults__ = (1,)  # batches: one instead of 20, which would take most of the time
+    recalibrate.__wrapped__.__defaults__ = (1,)  # batches; 20 would take most of the time
 
 
 def _failing(update: Callable[..., dict[str, Tensor]]) -> Callable[..., dict[str, Tensor]]:
