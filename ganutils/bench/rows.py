@@ -23,8 +23,12 @@ class Row:
         """Return the row as texts: medians, and the lowest and the highest ratio."""
         ratios = sorted(self.ratios)
         spread = f"{median(ratios):.2f}x ({ratios[0]:.2f} to {ratios[-1]:.2f})" if ratios else ""
-        base = f"{median(self.base):.3g}" if self.base else ""
-        return [self.name, self.unit, base, f"{median(self.ours):.3g}", spread, self.note]
+        base = _shown(median(self.base)) if self.base else ""
+        return [self.name, self.unit, base, _shown(median(self.ours)), spread, self.note]
+
+
+def _shown(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 HEADER = ["Workload", "Unit", "Baseline", "Kit", "Ratio (lowest to highest)", "Note"]
