@@ -21,7 +21,7 @@ def bench(names: Sequence[str], rounds: int) -> None:
     for name in names:
         if name not in known:
             raise ParameterError(
-                f"There is no workload {name!r}{nearest(name, known)}. There are {', '.join(known)}."
+                f"There is no workload {name!r}{nearest(name, known) or '.'} There are {', '.join(known)}."
             )
     if rounds < 1:
         raise ParameterError(f"--rounds {rounds}: must be at least 1.")
