@@ -6,6 +6,8 @@ Where space is short a run is called by its number; the first table says which r
 from collections.abc import Sequence
 from typing import Any
 
+from ganutils.diagnosis import diagnose_run
+from ganutils.diagnosis.findings import Light
 from ganutils.finished import FinishedRun
 from ganutils.measurements import Scale, best, floor_of, is_rising
 
@@ -190,6 +192,17 @@ def _numbered(numbers: Sequence[str]) -> str:
 def _listed(words: Sequence[str]) -> str:
     words = list(dict.fromkeys(words))
     return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]
+
+
+def diagnoses(runs: Sequence[FinishedRun]) -> Table:
+    """Return a row for each sign of trouble that a run's history and metrics raise; calm runs have one."""
+    rows = []
+    for run in runs:
+        raised = [one for one in diagnose_run(run.folder) if one.is_raised]
+        rows += [(run.label, one.sign, f"**{one.light}**", one.evidence) for one in raised]
+        if not raised:
+            rows.append((run.label, "none raised", str(Light.GREEN), _NOTHING))
+    return rows, ("Run", "Sign of trouble", "Light", "Evidence")
 
 
 def environments(runs: Sequence[FinishedRun]) -> Table:

@@ -263,7 +263,7 @@ def test_the_notebook_runs_and_repeats_itself(tmp_path):
     figures = [o for o in outputs(executed) if "image/png" in o.get("data", {})]
     assert len(figures) == 3
     assert all(o.metadata["ganutils"][text].endswith(".") for o in figures for text in ("caption", "alt"))
-    assert len(outputs(executed, "table")) == 5
+    assert len(outputs(executed, "table")) == 6
     assert len(outputs(executed, "environment")) == 1
     assert not any(o.output_type == "stream" and o.name == "stderr" for o in outputs(executed))
     assert second_execution(tmp_path / "x.ipynb") == ""

@@ -337,6 +337,22 @@ def test_a_run_of_an_unknown_variant_can_still_be_compared(made):
     comparison_figures.strip(runs, 8)
 
 
+@pytest.mark.parametrize(
+    "last, raised",
+    [
+        (2.0, ("none raised", "green", "–")),
+        (float("inf"), ("Exploding values", "**red**", "`d_real` is infinite at epoch 3.")),
+    ],
+)
+def test_diagnoses_tell_what_is_raised_or_that_a_run_is_calm(made, last, raised):
+    epoch = {"epoch": 3, "step": 20000, "g_step": 20000, "seconds": 90.0, "images_per_second": 1.0}
+    loss = {"step": 20000, "epoch": 3, "d_real": last, "d_grad": 5.0, "g_fake": 2.0}
+    made("a", epochs=3, finished=2).append([loss], [epoch])
+    rows, header = comparison_tables.diagnoses(read())
+    assert header == ("Run", "Sign of trouble", "Light", "Evidence")
+    assert rows == [("1: a", *raised)]
+
+
 def test_environments(made):
     run = made("a", seed=3)
     run.note_environment({"device": "cuda (toy)", "system": "toy", "libraries": "torch 0", "started": ""})
@@ -357,7 +373,7 @@ def test_the_notebook_runs_and_repeats_itself(made, tmp_path, with_metrics):
     figures = [o for o in outputs(executed) if "image/png" in o.get("data", {})]
     assert len(figures) == (4 if with_metrics else 2)
     assert all(o.metadata["ganutils"][text].endswith(".") for o in figures for text in ("caption", "alt"))
-    assert len(outputs(executed, "table")) == (5 if with_metrics else 3)
+    assert len(outputs(executed, "table")) == (6 if with_metrics else 4)
     assert len(outputs(executed, "environment")) == 1
     assert not any(o.output_type in ("stream", "error") for o in outputs(executed))
     assert second_execution(tmp_path / "x.ipynb") == ""

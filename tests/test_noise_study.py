@@ -7,7 +7,8 @@ from ganutils import latent_figures, variants
 from ganutils.data import Dataset
 from ganutils.errors import ParameterError, RunError
 from ganutils.latents import ranking
-from ganutils.metrics.references import Reference
+from ganutils.metrics.frechet import fid
+from ganutils.metrics.references import Floor, Reference
 from ganutils.runs import RunDir
 from ganutils.studies import noise_study
 from ganutils.training import train
@@ -56,9 +57,9 @@ def test_runs_of_every_kind_of_generator_are_studied(finished, variant):
     assert study.effects().shape == (6, 2)
     rows = noise_study.statistics(study)
     assert {len(row) for row in rows} == {len(noise_study.STATISTICS)}
-    assert [row[0] for row in rows][1] == "normal"
-    assert rows[1][-2] == "0.0"
-    assert [row[-1] for row in rows][1:] == ["not measured"] * 7
+    assert [row[0] for row in rows][1:3] == ["real, not trained on", "normal"]
+    assert rows[2][-2] == "0.0"
+    assert [row[-1] for row in rows][1:] == ["not measured"] * 8
 
 
 def test_fid_and_kid_of_each_row_are_those_of_its_first_images(finished, monkeypatch):
@@ -77,13 +78,23 @@ def test_fid_and_kid_of_each_row_are_those_of_its_first_images(finished, monkeyp
     study = open_study(run=finished(dcgan), measure_samples=40)
     drawn = study.images(*study.latents("priors", 50))[:40].contiguous()
     real = Reference(Dataset(drawn, torch.zeros(40).long(), ("a",), "toy", "train", "made here"), "")
+    moved = drawn.clone()
+    moved[:, 2] = drawn[:, 2] // 2
+    held_out = Dataset(moved, torch.zeros(40).long(), ("a",), "toy", "test", "made here")
     monkeypatch.setattr("ganutils.metrics.references.training_images", lambda run: real)
+    monkeypatch.setattr(
+        "ganutils.metrics.references.floor", lambda run, real, n: Floor(held_out, "held out", real)
+    )
     rows = noise_study.statistics(study)
     assert rows[0][-1] == ""
-    value, kid = rows[1][-1].split(", ")
-    assert float(value) == pytest.approx(0.0, abs=0.1)  # the trained prior against its own images
-    assert float(kid.split(" ± ")[0]) <= 0
-    assert float(rows[-1][-1].split(",")[0]) > 1
+    floor, own, *_, last = (float(row[-1].split(",")[0]) for row in rows[1:])
+    assert own == pytest.approx(0.0, abs=0.1)  # the trained prior against its own images
+    assert float(rows[2][-1].split(", ")[1].split(" ± ")[0]) <= 0
+    assert last > 1
+    features = (Colours("cpu").features(images)[:, :3] for images in (moved, drawn))
+    assert floor == pytest.approx(fid(*features), rel=1e-3)
+    assert study.judge.protocol.startswith("FID and KID: 40 images against 40 real ones")
+    assert study.judge.protocol.endswith("Floor, in the second row: held out.")
 
 
 def test_the_middle_of_a_row_is_the_unchanged_image(finished):

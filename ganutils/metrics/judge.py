@@ -1,6 +1,7 @@
 """FID and KID of few images against a run's training images, as text for a table."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -9,31 +10,50 @@ from ganutils.errors import DataError, MetricError
 from ganutils.metrics import inception, references
 from ganutils.metrics.cache import FeatureCache
 from ganutils.metrics.frechet import fid
+from ganutils.metrics.job import protocol
 from ganutils.metrics.kid import kid
 from ganutils.runs import RunDir
 
 NOT_MEASURED = "not measured"
 
 
-def judge(run: RunDir, count: int, device: torch.device) -> Callable[[Tensor], str]:
-    """Return what tells FID and KID of the first `count` of uint8 images (N, 3, S, S), as text.
+class Judge(NamedTuple):
+    """What tells FID and KID, what real images score by the same protocol, and the protocol, as texts."""
 
-    It says "not measured" for a count of 0 and where the network or the training images are missing, which
-    is printed once.
+    tell: Callable[[Tensor], str]
+    floor: str
+    protocol: str
+
+
+def judge(run: RunDir, count: int, device: torch.device) -> Judge:
+    """Return what tells FID and KID of the first `count` of uint8 images (N, 3, S, S).
+
+    It says "not measured" for a count of 0 and where the network or the training images are missing, and
+    its protocol says why.
     """
     if not count:
-        return lambda images: NOT_MEASURED
+        return _silent("`measure_samples` sets on how many images of each row")
     try:
         network = inception.Inception(device=device)
-        training = references.training_images(run).first(count).dataset
+        training = references.training_images(run)
     except (MetricError, DataError) as error:
-        print(f"FID and KID are not measured: {error}")
-        return lambda images: NOT_MEASURED
-    real = FeatureCache(network).features(training.images)
+        return _silent(str(error))
+    reference, floor = training.first(count), references.floor(run, training, count)
+    cache = FeatureCache(network)
+    real, against = (
+        cache.features(some.dataset.images) for some in (reference, floor.reference.first(count))
+    )
+    return Judge(
+        lambda images: _numbers(network.features(images[:count]), real),
+        _numbers(cache.features(floor.held_out.images), against),
+        f"FID and KID: {protocol(count, reference, network)}. Floor, in the second row: {floor.words}.",
+    )
 
-    def judged(images: Tensor) -> str:
-        found = network.features(images[:count])
-        value, deviation = kid(found, real)
-        return f"{fid(found, real):.1f}, {value:.3f} ± {deviation:.3f}"
 
-    return judged
+def _silent(why: str) -> Judge:
+    return Judge(lambda images: NOT_MEASURED, NOT_MEASURED, f"FID and KID are not measured: {why}.")
+
+
+def _numbers(fake: Tensor, real: Tensor) -> str:
+    value, deviation = kid(fake, real)
+    return f"{fid(fake, real):.1f}, {value:.3f} ± {deviation:.3f}"

@@ -4,6 +4,7 @@ import difflib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import get_args
 
 import torch
@@ -14,7 +15,7 @@ from ganutils.data import load_dataset, to_uint8
 from ganutils.errors import RunError
 from ganutils.hardware import choose
 from ganutils.latents import contrast, diversity, effects, from_normal, pixel_statistics, standard_error
-from ganutils.metrics.judge import judge
+from ganutils.metrics.judge import Judge, judge
 from ganutils.objective import Gan
 from ganutils.params import PriorKind, knob
 from ganutils.paths import project_root, resolve
@@ -68,6 +69,11 @@ class Study:
     run: RunDir
     gan: Gan
     device: torch.device
+
+    @cached_property
+    def judge(self) -> Judge:
+        """What tells FID and KID of images against `measure_samples` training images."""
+        return judge(self.run, self.params.measure_samples, self.device)
 
     @property
     def deviation(self) -> float:
@@ -157,11 +163,13 @@ STATISTICS = ("Latents", "Mean", "Deviation", "Brightness", "Contrast", "Diversi
 def statistics(study: Study) -> list[tuple[str | float, ...]]:
     """Return rows of `STATISTICS`: real images, every prior at equal variance, the trained one rescaled.
 
+    The second row is the floor, what real images that were not trained on score for FID and KID.
+
     Moved is the mean absolute change, in grey levels, from the image of the same quantiles.
     """
     real, kinds, n = study.run.real().images, study.kinds(), study.params.study_samples
     rows = [(f"real, {len(real)} images", *_measured(real), "", "")]
-    quality = judge(study.run, study.params.measure_samples, study.device)
+    rows.append(("real, not trained on", *[""] * (len(STATISTICS) - 2), study.judge.floor))
     reference = None
     for kind, factor in [*((kind, 1) for kind in kinds), (kinds[0], 0.5), (kinds[0], 1.5)]:
         z, labels = study.latents("priors", n, kind)
@@ -169,16 +177,8 @@ def statistics(study: Study) -> list[tuple[str | float, ...]]:
         reference = images if reference is None else reference
         moved = (images.float() - reference.float()).abs().mean().item()
         name = kind if factor == 1 else f"{kind}, times {factor:g}"
-        rows.append((name, *_measured(images), f"{moved:.1f}", quality(images)))
+        rows.append((name, *_measured(images), f"{moved:.1f}", study.judge.tell(images)))
     return rows
-
-
-def protocol_in_words(study: Study) -> str:
-    """Say against what FID and KID are measured, or how to have them measured."""
-    count = study.params.measure_samples
-    if not count:
-        return "FID and KID are not measured; `measure_samples` sets on how many images of each row."
-    return f"FID and KID: {count} images of each row against {count} training images."
 
 
 def _measured(images: Tensor) -> tuple[str, ...]:
