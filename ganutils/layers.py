@@ -3,6 +3,8 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import FunctionCtx
 from torch.nn.utils.parametrizations import spectral_norm
 
 
@@ -102,3 +104,49 @@ class CheapDropout(nn.Module):
     def extra_repr(self) -> str:
         """Return the probability for printing."""
         return f"p={self.dropped / 256:.4f}"
+
+
+class _Leaky(Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: Tensor, slope: float) -> Tensor:
+        ctx.set_materialize_grads(False)
+        ctx.mark_dirty(x)
+        y = F.leaky_relu_(x, slope)
+        ctx.save_for_backward(y)
+        ctx.slope = slope
+        return y
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, grad: Tensor | None) -> tuple[Tensor | None, None]:
+        if grad is None:
+            return None, None
+        return _LeakyGradient.apply(grad, *ctx.saved_tensors, ctx.slope), None
+
+
+class _LeakyGradient(Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, grad: Tensor, y: Tensor, slope: float) -> Tensor:
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(y)
+        ctx.slope = slope
+        return torch.ops.aten.leaky_relu_backward(grad, y, slope, True)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, grad: Tensor | None) -> tuple[Tensor | None, None, None]:
+        if grad is None:
+            return None, None, None
+        return _LeakyGradient.apply(grad, *ctx.saved_tensors, ctx.slope), None, None
+
+
+class LeanLeakyReLU(nn.LeakyReLU):
+    """Leaky ReLU in place, whose second derivative is nothing, and not a tensor of zeros.
+
+    Such zeros would go all the way back through the critic that a gradient penalty was taken of.
+    """
+
+    def __init__(self, slope: float) -> None:
+        super().__init__(slope, inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x with its negative numbers times the slope, in x's place."""
+        return super().forward(x) if torch.compiler.is_compiling() else _Leaky.apply(x, self.negative_slope)

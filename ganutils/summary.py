@@ -1,5 +1,7 @@
 """Layer tables as in a paper: layer, output shape, parameters."""
 
+import re
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
@@ -48,7 +50,7 @@ def trainable(network: nn.Module) -> int:
 
 
 def _describe(layer: nn.Module) -> str:
-    name = type(layer).__name__.removeprefix("Parametrized").removeprefix("Whole")
+    name = re.sub("^(Parametrized)?(Whole|Lean)?", "", type(layer).__name__)
     if is_parametrized(layer):
         name = f"Spectral {name}"
     if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):

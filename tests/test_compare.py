@@ -338,7 +338,7 @@ def test_a_run_of_an_unknown_variant_can_still_be_compared(made):
 
 
 @pytest.mark.parametrize(
-    "last, raised",
+    ("last", "raised"),
     [
         (2.0, ("none raised", "green", "–")),
         (float("inf"), ("Exploding values", "**red**", "`d_real` is infinite at epoch 3.")),

@@ -2,7 +2,14 @@ import pytest
 import torch
 from torch import nn
 
-from ganutils.layers import CheapDropout, Reshape, WholeConv2d, WholeConvTranspose2d, initialise
+from ganutils.layers import (
+    CheapDropout,
+    LeanLeakyReLU,
+    Reshape,
+    WholeConv2d,
+    WholeConvTranspose2d,
+    initialise,
+)
 
 
 def test_initialisation():
@@ -65,3 +72,29 @@ def test_a_whole_convolution_equals_the_plain_one_and_so_do_its_gradients(memory
         strict=True,
     ):
         torch.testing.assert_close(found, wanted)
+
+
+def test_leaky_relu_and_its_derivatives_to_second_order():
+    x = torch.randn(20, dtype=torch.float64, requires_grad=True)
+    leaky = LeanLeakyReLU(0.2)
+    torch.testing.assert_close(leaky(x * 1), torch.where(x > 0, x, 0.2 * x))
+    assert torch.autograd.gradcheck(lambda x: leaky(x * 1), x)
+    assert torch.autograd.gradgradcheck(lambda x: leaky(x * 1).square(), x)
+
+
+def test_nothing_goes_back_through_a_leaky_relus_second_derivative():
+    """The gradient of a gradient by the input of linear layers and leaky ReLU has no path to that input."""
+    reached = []
+    x = torch.randn(3, 4, requires_grad=True)
+    inner, outer = nn.Linear(4, 5), nn.Linear(5, 1)
+    between = inner(x)
+    between.register_hook(lambda gradient: reached.append(gradient))
+    (gradient,) = torch.autograd.grad(outer(LeanLeakyReLU(0.2)(between)).sum(), x, create_graph=True)
+    reached.clear()
+    of_inner, of_bias = torch.autograd.grad(
+        gradient.square().sum(), (inner.weight, inner.bias), allow_unused=True
+    )
+    assert reached == [None]
+    assert of_bias is None
+    slope = torch.where(inner(x) > 0, 1.0, 0.2) * outer.weight
+    torch.testing.assert_close(of_inner, 2 * slope.t() @ (slope @ inner.weight))

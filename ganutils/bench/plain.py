@@ -4,7 +4,7 @@ Eager fp32 in the default memory layout, a PIL data loader with two workers, opt
 `.item()` on each loss in each step. Networks and loss terms are the kit's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from PIL import Image
@@ -13,13 +13,21 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 from torchvision import transforms
 
+from ganutils.convolutions import LeanConv2d, LeanConvTranspose2d
 from ganutils.data import Batch, Dataset
-from ganutils.layers import CheapDropout, WholeConv2d, WholeConvTranspose2d
+from ganutils.layers import CheapDropout, LeanLeakyReLU, WholeConv2d, WholeConvTranspose2d
 from ganutils.objective import Gan
 from ganutils.params import RunParams
 from ganutils.variants.siamese import PairDiscriminator
+from ganutils.variants.wgan import Wasserstein
 
-PLAIN = {WholeConv2d: nn.Conv2d, WholeConvTranspose2d: nn.ConvTranspose2d}
+PLAIN = {
+    WholeConv2d: nn.Conv2d,
+    WholeConvTranspose2d: nn.ConvTranspose2d,
+    LeanConv2d: nn.Conv2d,
+    LeanConvTranspose2d: nn.ConvTranspose2d,
+    LeanLeakyReLU: nn.LeakyReLU,
+}
 
 
 class Images(TorchDataset):
@@ -43,6 +51,14 @@ class Images(TorchDataset):
         return self.convert(self.pictures[index]), self.labels[index]
 
 
+class EachScore(Wasserstein):
+    """Scores real and fake images in passes of their own."""
+
+    def scores(self, critic: Callable, real: Batch, fake: Batch) -> tuple[Tensor, Tensor]:
+        """Return the scores (N,) of real and of fake images."""
+        return critic(real.images), critic(fake.images)
+
+
 class EachPair(PairDiscriminator):
     """Judges one pair after the other, without keeping what both have in common."""
 
@@ -55,7 +71,7 @@ class EachPair(PairDiscriminator):
 
 
 def as_published(gan: Gan) -> Gan:
-    """Replace in place what the kit does for speed inside its networks."""
+    """Return a GAN without what the kit does for speed; the networks are changed in place."""
     for network in (gan.generator, gan.discriminator):
         for parent in network.modules():
             for name, layer in parent.named_children():
@@ -65,6 +81,8 @@ def as_published(gan: Gan) -> Gan:
                     layer.__class__ = PLAIN[type(layer)]
     if isinstance(gan.discriminator, PairDiscriminator):
         gan.discriminator.__class__ = EachPair
+    if isinstance(gan.objective, Wasserstein):
+        gan = gan._replace(objective=EachScore(gan.objective.penalty, gan.objective.clip))
     return gan
 
 

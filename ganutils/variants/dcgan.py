@@ -11,9 +11,11 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from ganutils.convolutions import LeanConv2d, LeanConvTranspose2d
 from ganutils.data.batches import Batch
 from ganutils.layers import (
     CheapDropout,
+    LeanLeakyReLU,
     Reshape,
     WholeConv2d,
     WholeConvTranspose2d,
@@ -63,7 +65,7 @@ def conv_generator(latent_size: int, image_size: int, width: int) -> nn.Sequenti
     ]
     for inner, outer in zip(channels, [*channels[1:], 3], strict=True):
         layers += [nn.BatchNorm2d(inner), nn.ReLU(inplace=True)]
-        layers += [nn.ConvTranspose2d(inner, outer, 4, stride=2, padding=1, bias=False)]
+        layers += [LeanConvTranspose2d(inner, outer, 4, stride=2, padding=1)]
     return nn.Sequential(*layers, nn.Tanh())
 
 
@@ -75,12 +77,12 @@ def conv_trunk(image_size: int, width: int, *, batch_norm: bool = True) -> nn.Se
     """
     bias = not batch_norm
     channels = [width * 2**i for i in range(image_size.bit_length() - 3)]
-    layers: list[nn.Module] = [nn.Conv2d(3, width, 4, stride=2, padding=1, bias=bias)]
-    layers += [nn.LeakyReLU(0.2, inplace=True)]
+    layers: list[nn.Module] = [LeanConv2d(3, width, 4, stride=2, padding=1, bias=bias)]
+    layers += [LeanLeakyReLU(0.2)]
     for outer, inner in pairwise(channels):
-        layers += [nn.Conv2d(outer, inner, 4, stride=2, padding=1, bias=bias)]
+        layers += [LeanConv2d(outer, inner, 4, stride=2, padding=1, bias=bias)]
         layers += [nn.BatchNorm2d(inner)] if batch_norm else []
-        layers += [nn.LeakyReLU(0.2, inplace=True)]
+        layers += [LeanLeakyReLU(0.2)]
     return nn.Sequential(*layers)
 
 
@@ -102,15 +104,15 @@ def dense_generator(latent_size: int, width: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(latent_size, 8 * 8 * first, bias=False),
         nn.BatchNorm1d(8 * 8 * first),
-        nn.LeakyReLU(0.3, inplace=True),
+        LeanLeakyReLU(0.3),
         Reshape(first, 8, 8),
-        nn.ConvTranspose2d(first, 2 * width, 5, padding=2, bias=False),
+        LeanConvTranspose2d(first, 2 * width, 5, padding=2),
         nn.BatchNorm2d(2 * width),
-        nn.LeakyReLU(0.3, inplace=True),
-        nn.ConvTranspose2d(2 * width, width, 5, stride=2, padding=2, output_padding=1, bias=False),
+        LeanLeakyReLU(0.3),
+        LeanConvTranspose2d(2 * width, width, 5, stride=2, padding=2, output_padding=1),
         nn.BatchNorm2d(width),
-        nn.LeakyReLU(0.3, inplace=True),
-        nn.ConvTranspose2d(width, 3, 5, stride=2, padding=2, output_padding=1, bias=False),
+        LeanLeakyReLU(0.3),
+        LeanConvTranspose2d(width, 3, 5, stride=2, padding=2, output_padding=1),
         nn.Tanh(),
     )
 
@@ -118,11 +120,11 @@ def dense_generator(latent_size: int, width: int) -> nn.Sequential:
 def dense_discriminator(width: int) -> nn.Sequential:
     """5x5 convolutions of stride 2 to 64 and 128 channels, then one dense logit (N,)."""
     return nn.Sequential(
-        nn.Conv2d(3, width, 5, stride=2, padding=2),
-        nn.LeakyReLU(0.3, inplace=True),
+        LeanConv2d(3, width, 5, stride=2, padding=2),
+        LeanLeakyReLU(0.3),
         CheapDropout(0.3),
-        nn.Conv2d(width, 2 * width, 5, stride=2, padding=2),
-        nn.LeakyReLU(0.3, inplace=True),
+        LeanConv2d(width, 2 * width, 5, stride=2, padding=2),
+        LeanLeakyReLU(0.3),
         CheapDropout(0.3),
         nn.Flatten(),
         nn.Linear(8 * 8 * 2 * width, 1),

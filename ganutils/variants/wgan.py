@@ -54,7 +54,7 @@ class Wasserstein:
 
     def discriminator_terms(self, discriminator: Callable, real: Batch, fake: Batch) -> Terms:
         """-C(x), C(G(z)) and penalty * (|grad C| - 1)^2, averaged over the batch."""
-        on_real, on_fake = discriminator(real.images).float(), discriminator(fake.images).float()
+        on_real, on_fake = self.scores(discriminator, real, fake)
         losses = {"d_real": -on_real.mean(), "d_fake": on_fake.mean()}
         watched = {"distance": (on_real.mean() - on_fake.mean()).detach()}
         if self.penalty:
@@ -64,6 +64,12 @@ class Wasserstein:
         if self.clip:
             watched["at_bound"] = self._share_at_bound(discriminator)
         return Terms(losses, watched)
+
+    def scores(self, critic: Callable, real: Batch, fake: Batch) -> tuple[Tensor, Tensor]:
+        """Return the scores (N,) of real and of fake images; without batch norm one pass gives both."""
+        if self.penalty:
+            return critic(torch.cat([real.images, fake.images])).float().tensor_split(2)
+        return critic(real.images).float(), critic(fake.images).float()
 
     def generator_terms(self, discriminator: Callable, real: Batch, fake: Batch) -> Terms:
         """-C(G(z)), averaged over the batch."""

@@ -1,0 +1,144 @@
+"""Convolutions whose weights' gradient is one matrix product: on a CPU, in bf16, where the output is small.
+
+A convolution, its gradient with respect to the input and that with respect to the weights are three
+products of two tensors each; the gradients of each are the other two. So they are written once and serve
+forward, backward and, for a gradient penalty, the backward of the backward.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import FunctionCtx
+
+# With at most so many positions an image the matrix product takes half the time or less; with more it loses.
+_FEW_POSITIONS = 16
+
+
+class _Geometry(NamedTuple):
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    kernel: tuple[int, int]
+    output_padding: tuple[int, int]  # of the transposed convolution that gives the input its size back
+
+
+class _Forward(Function):
+    """(N, C, H, W), (D, C, k, k) -> (N, D, h, w)."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: Tensor, weight: Tensor, bias: Tensor | None, how: _Geometry) -> Tensor:
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(x, weight)
+        ctx.how = how
+        return F.conv2d(x, weight, bias, how.stride, how.padding)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, grad: Tensor | None) -> tuple[Tensor | None, ...]:
+        if grad is None:
+            return None, None, None, None
+        x, weight = ctx.saved_tensors
+        of_x, of_weight, of_bias, _ = ctx.needs_input_grad
+        return (
+            _ToInput.apply(grad, weight, ctx.how) if of_x else None,
+            _ToWeight.apply(grad, x, ctx.how) if of_weight else None,
+            grad.sum((0, 2, 3)) if of_bias else None,
+            None,
+        )
+
+
+class _ToInput(Function):
+    """(N, D, h, w), (D, C, k, k) -> (N, C, H, W): the transposed convolution."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, grad: Tensor, weight: Tensor, how: _Geometry) -> Tensor:
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(grad, weight)
+        ctx.how = how
+        return F.conv_transpose2d(grad, weight, None, how.stride, how.padding, how.output_padding)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, x: Tensor | None) -> tuple[Tensor | None, ...]:
+        if x is None:
+            return None, None, None
+        grad, weight = ctx.saved_tensors
+        of_grad, of_weight, _ = ctx.needs_input_grad
+        return (
+            _Forward.apply(x, weight, None, ctx.how) if of_grad else None,
+            _ToWeight.apply(grad, x, ctx.how) if of_weight else None,
+            None,
+        )
+
+
+class _ToWeight(Function):
+    """(N, D, h, w), (N, C, H, W) -> (D, C, k, k)."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, grad: Tensor, x: Tensor, how: _Geometry) -> Tensor:
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(grad, x)
+        ctx.how = how
+        (rows, columns), channels = how.padding, x.shape[1]
+        padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, columns, columns, rows, rows))
+        patches = padded.unfold(1, how.kernel[0], how.stride[0]).unfold(2, how.kernel[1], how.stride[1])
+        patches = patches.permute(0, 1, 2, 4, 5, 3).flatten(3).flatten(0, 2)  # (N h w, k k C)
+        weight = grad.permute(0, 2, 3, 1).flatten(0, 2).t() @ patches
+        return weight.unflatten(1, (*how.kernel, channels)).permute(0, 3, 1, 2)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, weight: Tensor | None) -> tuple[Tensor | None, ...]:
+        if weight is None:
+            return None, None, None
+        grad, x = ctx.saved_tensors
+        of_grad, of_x, _ = ctx.needs_input_grad
+        return (
+            _Forward.apply(x, weight, None, ctx.how) if of_grad else None,
+            _ToInput.apply(grad, weight, ctx.how) if of_x else None,
+            None,
+        )
+
+
+class LeanConv2d(nn.Conv2d):
+    """A convolution with zeros around the image."""
+
+    def __init__(
+        self, inner: int, outer: int, kernel: int, stride: int = 1, padding: int = 0, *, bias: bool = True
+    ) -> None:
+        super().__init__(inner, outer, kernel, stride, padding, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inner, H, W) -> (N, outer, h, w)."""
+        if not _is_worth_it(x, x.shape[2:].numel() // self.stride[0] ** 2):
+            return super().forward(x)
+        (kernel, _), (stride, _), (padding, _) = self.kernel_size, self.stride, self.padding
+        lost = tuple((size + 2 * padding - kernel) % stride for size in x.shape[2:])
+        how = _Geometry(self.stride, self.padding, self.kernel_size, lost)
+        return _Forward.apply(*_as_bf16(x, self.weight, self.bias), how)
+
+
+class LeanConvTranspose2d(nn.ConvTranspose2d):
+    """A transposed convolution without bias."""
+
+    def __init__(
+        self, inner: int, outer: int, kernel: int, stride: int = 1, padding: int = 0, output_padding: int = 0
+    ) -> None:
+        super().__init__(inner, outer, kernel, stride, padding, output_padding, bias=False)
+
+    def forward(self, x: Tensor, output_size: None = None) -> Tensor:
+        """(N, inner, h, w) -> (N, outer, H, W)."""
+        if not _is_worth_it(x, x.shape[2:].numel()):
+            return super().forward(x)
+        how = _Geometry(self.stride, self.padding, self.kernel_size, self.output_padding)
+        return _ToInput.apply(*_as_bf16(x, self.weight), how)
+
+
+def _is_worth_it(x: Tensor, positions: int) -> bool:
+    """Say whether the small side of a convolution has few positions, in autocast's bf16 on a CPU."""
+    in_bf16 = x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+    return in_bf16 and positions <= _FEW_POSITIONS and not torch.compiler.is_compiling()
+
+
+def _as_bf16(*tensors: Tensor | None) -> list[Tensor | None]:
+    """Convert tensors as autocast does for torch's own functions."""
+    return [tensor if tensor is None else tensor.bfloat16() for tensor in tensors]
