@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from ganutils.presets import read_preset
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns 0, 1 for an error of the kit (told in its message), or 130 when interrupted."""
+    # A second: jsonschema, which reads notebooks, compiles a grammar of web addresses if it finds this one.
+    sys.modules.setdefault("rfc3987_syntax", None)
     try:
         options = _parser().parse_args(arguments)
         options.command(options)
@@ -125,21 +127,18 @@ def _run(options: argparse.Namespace) -> None:
 
 def _report(options: argparse.Namespace) -> None:
     values = read_values(options.presets, options.pairs)
-    _check(options.notebook, values)
-    _write_report(options, options.notebook, values)
+    _write_report(options, options.notebook, values, lambda: _check(options.notebook, values))
 
 
 def _check(notebook: Path, values: dict[str, Any]) -> None:
-    """Raise `ParameterError` for values that the notebook's Params refuse, before a kernel starts."""
-    from ganutils.report.execute import check_names, read
+    """Raise `ParameterError` for values that the notebook's Params refuse."""
+    from ganutils.report.execute import read
     from ganutils.report.foreign import tidied
     from ganutils.report.notebook import front
 
-    node = tidied(read(notebook))
-    check_names(node, values, notebook)
-    kind, _, name = front(node).parameters_of.rpartition(" ")
+    kind, _, name = front(tidied(read(notebook))).parameters_of.rpartition(" ")
     if kind == "Parameters of":
-        from ganutils.notebook import params_class
+        from ganutils.studies import params_class
 
         params_class(name)(**values)
 
@@ -181,7 +180,12 @@ def _metrics(options: argparse.Namespace) -> None:
         print("\n".join(f"  {line}" for line in protocols(run, found)))
 
 
-def _write_report(options: argparse.Namespace, notebook: Path, values: dict[str, Any]) -> None:
+def _write_report(
+    options: argparse.Namespace,
+    notebook: Path,
+    values: dict[str, Any],
+    check: Callable[[], object] | None = None,
+) -> None:
     from ganutils.report.build import report
 
     files = report(
@@ -193,6 +197,7 @@ def _write_report(options: argparse.Namespace, notebook: Path, values: dict[str,
         layout=options.layout,
         animate=not options.no_animation,
         cell_timeout=options.timeout,
+        check=check,
     )
     if files.problem:
         raise ReportError(f"the PDF could not be made.\n{files}")
@@ -206,7 +211,7 @@ def _bench(options: argparse.Namespace) -> None:
 
 
 def _params(options: argparse.Namespace) -> None:
-    from ganutils.notebook import params_class
     from ganutils.params import parameters_cell
+    from ganutils.studies import params_class
 
     print(parameters_cell(params_class(options.notebook)))

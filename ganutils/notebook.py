@@ -15,23 +15,16 @@ from IPython.display import display
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from ganutils import studies, variants
 from ganutils.data import Dataset
 from ganutils.errors import ParameterError
 from ganutils.params import NotebookParams
 from ganutils.pixels import sharpen
 from ganutils.runs import RunDir
+from ganutils.studies import params_class
 from ganutils.style import STYLE, WIDTH
 
 _OWN = "# Parameters of"
 _INJECTED = "# Parameters"
-
-
-def params_class(name: str) -> type[NotebookParams]:
-    """Return the Params of the notebook of that name: of a variant, or of a study (`ganutils/studies`)."""
-    if name in studies.names():
-        return studies.get(name).Params
-    return variants.get(name).Params
 
 
 def read_parameters(name: str) -> NotebookParams:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ganutils.notebook import params_class
+from ganutils.studies import params_class
 
 ROOT = Path(__file__).parents[1]
 PRESETS = sorted((ROOT / "notebooks" / "presets").glob("*.yaml"))

@@ -11,9 +11,9 @@ import pytest
 from nbval_strictly import second_execution
 
 from ganutils import studies, variants
-from ganutils.notebook import params_class
 from ganutils.params import RunParams, parameters_cell
 from ganutils.report import citations
+from ganutils.studies import params_class
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -107,6 +107,7 @@ def report(
     animate: bool = True,
     cell_timeout: int | None = None,
     progress: Callable[[str], None] | None = print,
+    check: Callable[[], object] | None = None,
 ) -> ReportFiles:
     """Run a notebook with `parameters` and export it; returns where everything lies.
 
@@ -114,7 +115,7 @@ def report(
     `reports/` of the project and the name is the notebook's. `pdf` puts the PDF elsewhere; `layout` and
     `animate` are those of `export`. A notebook that
     fails or is interrupted is left as `<name>.partial.ipynb` with a report of what there was, and replaces
-    nothing. Raises ParameterError and ReportError as `execute` and `export` do.
+    nothing. `check` and the errors are those of `execute` and `export`.
     """
     source = Path(notebook)
     folder = Path(output_dir) if output_dir else project_root() / "reports"
@@ -123,7 +124,7 @@ def report(
         raise ReportError(f"{source} would overwrite itself: choose another name or folder for the report.")
     partial = executed.with_suffix(".partial.ipynb")  # a failing run does not replace a good report
     try:
-        execute(source, partial, parameters, cell_timeout=cell_timeout, progress=progress)
+        execute(source, partial, parameters, cell_timeout=cell_timeout, progress=progress, check=check)
     except StoppedError as error:
         shown = export(partial, show_code=show_code, layout=layout, animate=False)
         error.args = (f"{error}\nA report of what there was: {shown.pdf or shown.html}",)

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ganutils.errors import ParameterError, ReportError
+from ganutils.errors import GanutilsError, ParameterError, ReportError
 from ganutils.report.foreign import tidied
 from ganutils.report.kernel import running
 from ganutils.report.notebook import parse_cell, tagged
@@ -34,11 +34,13 @@ def execute(
     kernel_name: str = "python3",
     cell_timeout: int | None = None,
     progress: Callable[[str], None] | None = print,
+    check: Callable[[], object] | None = None,
 ) -> Path:
     """Run `notebook` with `parameters` and write it, with its outputs, to `output`; returns that path.
 
     `cell_timeout` is in seconds for each cell; None waits for ever. `progress` is called with each plain
-    line that the notebook prints. The kernel works in the current folder, as with plain papermill. Ctrl-C
+    line that the notebook prints; `check` once, while the kernel starts: what it raises ends everything
+    before a cell runs. The kernel works in the current folder, as with plain papermill. Ctrl-C
     is the notebook's stop button: a training saves, and the cells after it still run; a second one stops
     at once.
 
@@ -57,6 +59,8 @@ def execute(
     echo = _Echo(progress)
     try:
         with _quiet_log(), running(kernel_name) as kernel:
+            if check is not None:
+                check()
             papermill.execute_notebook(
                 str(source),
                 str(target),
@@ -85,7 +89,7 @@ def execute(
         raise StoppedError(_stopped(cause, _last_begun(target), target), target) from error
     except KeyboardInterrupt:
         raise _interrupted(target) from None
-    except StoppedError:
+    except GanutilsError:
         raise
     except Exception as error:  # papermill and nbformat raise many types for a notebook that is not in order
         reason = (str(error) or "no reason given").splitlines()[0]

@@ -13,10 +13,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ganutils.errors import DataError, ParameterError, RunError
 from ganutils.stopping import handling_requests
 
 # A training that is interrupted finishes its update and writes a checkpoint.
 SECONDS_TO_SAVE = 30.0
+
+# What a notebook imports first, while the parameters are still being checked here.
+_IMPORT_AT_START = "try: __import__('ganutils.notebook')\nexcept ImportError: pass"
 
 
 class Kernel:
@@ -58,15 +62,15 @@ def running(name: str) -> Iterator[Kernel]:
         manager.shutdown_wait_time = SECONDS_TO_SAVE
         clients = _note_clients(manager)
         kernel, errors = Kernel(manager), _Errors()
-        no_history = ["--HistoryManager.hist_file=:memory:"]
-        run_sync(manager.start_kernel)(extra_arguments=no_history, stderr=errors.end)
+        options = ["--HistoryManager.hist_file=:memory:", f"--IPKernelApp.exec_lines={_IMPORT_AT_START}"]
+        run_sync(manager.start_kernel)(extra_arguments=options, stderr=errors.end)
         errors.follow()
         try:
             with handling_requests(kernel.interrupt):
                 yield kernel
         finally:
             errors.are_told = False  # of a kernel that ends in the middle of a cell
-            at_once = isinstance(sys.exception(), KeyboardInterrupt)
+            at_once = isinstance(sys.exception(), (KeyboardInterrupt, ParameterError, DataError, RunError))
             run_sync(manager.shutdown_kernel)(now=at_once)
             for client in clients:
                 client.stop_channels()

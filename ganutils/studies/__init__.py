@@ -3,6 +3,12 @@
 import importlib
 import pkgutil
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+from ganutils import variants
+
+if TYPE_CHECKING:
+    from ganutils.params import NotebookParams
 
 
 def names() -> list[str]:
@@ -13,3 +19,8 @@ def names() -> list[str]:
 def get(name: str) -> ModuleType:
     """Return the module of a study."""
     return importlib.import_module(f"{__name__}.{name}")
+
+
+def params_class(name: str) -> type["NotebookParams"]:
+    """Return the Params of the notebook of that name: of a study, or of a variant."""
+    return (get if name in names() else variants.get)(name).Params
