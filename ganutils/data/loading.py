@@ -176,7 +176,8 @@ def _instead_of_cifar10(
     notice = (
         "These are drawn shapes, NOT CIFAR-10, and no result here says anything about CIFAR-10. Shown are "
         f"{', '.join(pairs)}. {reason} A failed download is tried again after {REMEMBERED / 60:g} minutes, "
-        'or at once with dataset="cifar10".'
+        'or at once with dataset="cifar10". The defaults suit CIFAR-10; those that suit shapes are in '
+        "notebooks/presets/dcgan-shapes.yaml."
     )
     if notice not in _printed:
         _printed.add(notice)
