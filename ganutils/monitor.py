@@ -48,13 +48,17 @@ class Monitor:
         self._spent = sum(row.get("score_seconds", 0.0) for row in history.epochs)
         self._told = False
 
+    def is_due(self, epoch: int) -> bool:
+        """Say whether an epoch gets a score, if there is time for it."""
+        return not self._is_off and epoch % self._params.metric_every == 0
+
     def score(self, epoch: int, ready: Callable[[], nn.Module], seconds: float) -> Score | None:
         """Return the score after an epoch that took so many seconds; None if it is not due or too dear.
 
         `ready` returns the generator that draws samples.
         """
         self._trained += seconds
-        if self._is_off or epoch % self._params.metric_every:
+        if not self.is_due(epoch):
             return None
         from ganutils.metrics.quick import QuickScore
 

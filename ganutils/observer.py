@@ -44,6 +44,10 @@ class Observer:
 
         return LiveFigure(self._run.history(), self.draw)
 
+    def is_scored(self, epoch: int) -> bool:
+        """Say whether an epoch is due for a score."""
+        return self._monitor.is_due(epoch)
+
     def score(self, epoch: int) -> Score | None:
         """Return the score after an epoch, if it gets one."""
         return self._monitor.score(epoch, self._sampler, self._state.epoch_seconds)

@@ -42,8 +42,12 @@ class Progress:
         if self._live is not None:
             self._live.add(values)
             self._live.refresh()
-            facts = [f"epoch {self._epoch()}/{self._epochs}", self._speed(), f"{clock(self._left())} left"]
-            self._place.show(_bar(done / self._total, _joined(*facts, self.score)))
+            self._show(self.score)
+
+    def wait(self, reason: str) -> None:
+        """Tell in an open notebook what keeps the next update waiting."""
+        if self._live is not None:
+            self._show(reason)
 
     def epoch(self, epoch: int, means: dict[str, float], images_per_second: float) -> None:
         """Tell the end of an epoch in one line where no picture does."""
@@ -66,6 +70,10 @@ class Progress:
         speed = [self._speed(), clock(self._spent())] if self._done > self._first else []
         text = _joined(f"{epochs} of {self._epochs} epochs", *speed, self.score)
         self._place.show({"text/html": _line(escape(text)), "text/plain": text})
+
+    def _show(self, last: str) -> None:
+        facts = [f"epoch {self._epoch()}/{self._epochs}", self._speed(), f"{clock(self._left())} left"]
+        self._place.show(_bar(self._done / self._total, _joined(*facts, last)))
 
     def _epoch(self) -> int:
         return min(self._epochs, self._done * self._epochs // self._total + 1)

@@ -171,6 +171,8 @@ class _Loop:
         }
         if is_sampled(epoch, self.params.sample_epochs) or epoch == self.params.epochs:
             self.observer.sample(f"epoch-{epoch:05d}")
+        if self.observer.is_scored(epoch):
+            self.progress.wait("scoring")
         score = self.observer.score(epoch)
         if score is not None:
             row["score_seconds"] = score.seconds

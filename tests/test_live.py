@@ -162,6 +162,8 @@ def test_the_bar_tells_epoch_speed_time_left_and_score(shown, clock, open_notebo
     made.advance(30, row(1.5, 1.0))
     assert bar.shown[-1]["text/plain"] == " 30%  epoch 2/5 · 64 images/s · 1:10 left"
     assert '<progress value="0.3000" max="1"' in bar.shown[-1]["text/html"]
+    made.wait("scoring")
+    assert bar.shown[-1]["text/plain"] == " 30%  epoch 2/5 · 64 images/s · 1:10 left · scoring"
     made.score = "KID 0.031 ± 0.002"
     clock.now += 10.0
     made.advance(60, row(3.0, 1.0))
