@@ -8,8 +8,9 @@ from typing import Any
 def parse(text: str) -> list[dict[str, str]]:
     """Return the changes of a text: each maps the parameters that it sets to their values, as text.
 
-    Semicolons separate changes; `+` between blanks joins what one change sets. An empty value is a
-    value. Raises `ValueError` for a part that is no `name=value` and for a name set twice in one change.
+    A colon may stand for the equals sign: papermill reads no second one in a line of parameters. Semicolons
+    separate changes; `+` between blanks joins what one change sets. An empty value is a value. Raises
+    `ValueError` for a part that is no `name=value` and for a name set twice in one change.
     """
     return [_settings(part) for part in map(str.strip, text.split(";")) if part]
 
@@ -17,12 +18,12 @@ def parse(text: str) -> list[dict[str, str]]:
 def _settings(change: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in re.split(r"\s\+(?:\s|$)", change):
-        name, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals or not name.isidentifier():
+        name, *value = (piece.strip() for piece in re.split("[=:]", part, maxsplit=1))
+        if not value or not name.isidentifier():
             raise ValueError(f'has {part.strip()!r}, which is no name=value such as "ema=0.999"')
         if name in found:
             raise ValueError(f"sets {name} twice in one change, {change!r}")
-        found[name] = value
+        found[name] = value[0]
     return found
 
 

@@ -14,6 +14,7 @@ from ganutils.changes import file_name, parse, written
         ("a=1e+3", [{"a": "1e+3"}]),
         ("a=", [{"a": ""}]),
         ("a=b=c", [{"a": "b=c"}]),
+        ("a: 1; b : x=y", [{"a": "1"}, {"b": "x=y"}]),
     ],
 )
 def test_parse(text, changes):

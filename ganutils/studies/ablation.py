@@ -29,9 +29,11 @@ class Params(NotebookParams):
         "notebooks/presets/siamese-difference.yaml",
         "preset of the base, empty: the variant's defaults",
     )
-    common: str = knob("", "settings of every run, before those of the base, such as width=16; batch_size=32")
+    common: str = knob(
+        "", "settings of every run, before those of the base, such as width: 16; batch_size: 32"
+    )
     changes: str = knob(
-        "ema=0.999; augment=color, translation; d_norm=spectral",
+        "ema: 0.999; augment: color, translation; d_norm: spectral",
         "changes to try, each by itself; + joins what one change sets",
     )
     together: bool = knob(True, "a row with all changes at once")
