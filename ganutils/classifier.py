@@ -1,5 +1,6 @@
 """A small classifier of real images: an independent judge of what a conditional generator draws."""
 
+import contextlib
 import io
 import math
 from pathlib import Path
@@ -91,8 +92,10 @@ def _has_read(model: nn.Module, path: Path) -> bool:
 def _keep(model: nn.Module, path: Path) -> None:
     content = io.BytesIO()
     torch.save(model.state_dict(), content)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, content.getvalue())
+    # The cache saves time and nothing else: a full or read-only disk must not stop a report.
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, content.getvalue())
 
 
 @torch.no_grad()

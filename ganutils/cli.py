@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -89,10 +90,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _seconds(text: str) -> int:
-    seconds = int(text)
-    if seconds < 1:
-        raise ValueError
-    return seconds
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a whole number of seconds, 1 or more")
+    return int(text)
 
 
 def read_values(presets: Sequence[Path], pairs: Sequence[Sequence[str]]) -> dict[str, Any]:
@@ -119,9 +119,11 @@ def _run(options: argparse.Namespace) -> None:
         print(estimate(gan, dataset, params))
         return
     run = RunDir.open(params, dataset)
+    begun = time.monotonic()
     history = train(gan, dataset, params, run)
     print(f"{run}: {history.epoch} of {params.epochs} epochs, {history.minutes:.1f} minutes")
-    if history.epoch < params.epochs and not params.max_minutes:
+    time_was_up = 0 < 60 * params.max_minutes <= time.monotonic() - begun
+    if history.epoch < params.epochs and not time_was_up:
         raise KeyboardInterrupt
 
 
@@ -131,16 +133,17 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _check(notebook: Path, values: dict[str, Any]) -> None:
-    """Raise `ParameterError` for values that the notebook's Params refuse."""
-    from ganutils.report.execute import read
+    """Raise `ParameterError` for values that the notebook's Params refuse beside its own."""
+    from ganutils.report.execution import read
     from ganutils.report.foreign import tidied
     from ganutils.report.notebook import front
 
-    kind, _, name = front(tidied(read(notebook))).parameters_of.rpartition(" ")
+    head = front(tidied(read(notebook)))
+    kind, _, name = head.parameters_of.rpartition(" ")
     if kind == "Parameters of":
         from ganutils.studies import params_class
 
-        params_class(name)(**values)
+        params_class(name)(**{own.name: own.default for own in head.parameters} | values)
 
 
 def _compare(options: argparse.Namespace) -> None:

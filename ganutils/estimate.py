@@ -11,7 +11,7 @@ import torch
 from ganutils.checkpoints import Checkpoints
 from ganutils.data import Dataset
 from ganutils.errors import MetricError
-from ganutils.hardware import choose
+from ganutils.hardware import Hardware, choose
 from ganutils.objective import Gan
 from ganutils.params import RunParams, is_sampled
 from ganutils.progress import clock
@@ -64,6 +64,11 @@ def estimate(gan: Gan, dataset: Dataset, params: RunParams) -> Estimate:
     """
     torch.manual_seed(params.seed)
     hardware = choose(params)
+    with hardware.algorithms():  # those of training
+        return Estimate(_parts(gan, dataset, params, hardware), str(hardware))
+
+
+def _parts(gan: Gan, dataset: Dataset, params: RunParams, hardware: Hardware) -> list[Part]:
     state = TrainState(gan, params, hardware.device)
     update = Update(gan, state, dataset, params, hardware)
     updates = params.epochs * (len(dataset) // params.batch_size)
@@ -79,7 +84,7 @@ def estimate(gan: Gan, dataset: Dataset, params: RunParams) -> Estimate:
     if params.metric_every and (score := _score_seconds(state, dataset, params)):
         affordable = int(params.metric_share * parts[0].total / score)
         parts.append(Part("scores", min(params.epochs // params.metric_every, affordable), score))
-    return Estimate(parts, str(hardware))
+    return parts
 
 
 def seconds_per_update(update: Update, images: int, seconds: float) -> float:

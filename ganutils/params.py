@@ -3,6 +3,7 @@
 import datetime
 import difflib
 import re
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -10,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from ganutils.errors import ParameterError
 
+FEWEST = 10  # images that metrics need: parts of the Inception score, more than neighbours in coverage
 PriorKind = Literal["normal", "uniform", "laplace", "truncated", "sphere"]
 
 
@@ -112,14 +114,18 @@ class RunParams(NotebookParams):
 
     sample_epochs: str = knob("1,5,10", 'epochs with a sample grid: "1,5,10" or "every 200"', may="change")
     n_samples: int = knob(64, "images in a sample grid", ge=1, le=4096)
-    log_every: int = knob(1, "updates averaged in a line of the history", ge=1)
+    log_every: int = knob(1, "updates averaged in a line of the history", ge=1, le=1000)
     metric_every: int = knob(0, "epochs between two scores (KID) while training, 0: none", may="change", ge=0)
     metric_samples: int = knob(1000, "generated and real images of such a score", may="change", ge=50)
     metric_share: float = knob(
         0.2, "largest share of the training time that scores may take", may="change", gt=0, le=1
     )
     measure_samples: int = knob(
-        1000, "generated, and as many real, images for the report's metrics, 0: none", may="change", ge=0
+        1000,
+        "generated, and as many real, images for the report's metrics, 0: none",
+        may="change",
+        ge=0,
+        le=1_000_000,
     )
     on_nan: Literal["stop", "rollback"] = knob(
         "stop",
@@ -163,6 +169,13 @@ class RunParams(NotebookParams):
         return value
 
     @model_validator(mode="after")
+    def _enough_to_measure(self) -> Self:
+        self.require(
+            not 0 < self.measure_samples < FEWEST, "measure_samples", f"must be 0, or {FEWEST} or more"
+        )
+        return self
+
+    @model_validator(mode="after")
     def _known_image_size(self) -> Self:
         self.require(
             self.image_size in self.image_sizes,
@@ -199,12 +212,18 @@ def nearest(name: str, names: Any) -> str:
     return f", did you mean {found[0]!r}?" if found else ""
 
 
+def unknown(kind: str, name: str, names: Sequence[str]) -> ParameterError:
+    """Return the error that no `kind` is called `name`, with the nearest of `names` and all of them."""
+    near = nearest(name, names) or "."
+    return ParameterError(f"There is no {kind} {name!r}{near} There are {', '.join(names)}.")
+
+
 def _explain(cls: type[NotebookParams], detail: ErrorDetails) -> str:
     value = detail["input"]
     name = str(detail["loc"][0] if detail["loc"] else value)  # a name that is no text has none
     if name not in cls.model_fields:
         return (
-            f"There is no parameter {name!r}{nearest(name, cls.model_fields)} "
+            f"There is no parameter {name!r}{nearest(name, cls.model_fields) or '.'} "
             f"`ganutils params {cls.variant}` lists them all."
         )
     rule = detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be")

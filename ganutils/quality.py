@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, stack
 
 from ganutils.data import Dataset
-from ganutils.errors import DataError, MetricError, RunError
+from ganutils.errors import DataError, MetricError, ParameterError, RunError
 from ganutils.figures import STYLE, WIDTH, grids, labelled_rows
 from ganutils.measurements import Measurement, best, read_measurements
 from ganutils.metrics.nearest import by_features, by_pixels
@@ -108,7 +108,7 @@ def _measured(run: RunDir, dataset: Dataset, samples: int, *, best: bool = False
         return None
     try:
         return measure(run, samples=samples, real=min(samples, len(dataset)), best=best)
-    except (MetricError, RunError, DataError) as error:
+    except (MetricError, RunError, DataError, ParameterError) as error:
         print(f"Not measured: {error}")
         return None
 

@@ -1,12 +1,15 @@
 """RunDir: a run is a folder that explains itself.
 
 params.json        the parameters, the variant and the data's fingerprint; guards a resumed run
-environment.json   versions, device and precision of each session that trained here
+environment.json   versions, device and precision; a new entry when a session has others than the last one
 rollbacks.json     what was not finite, where training went back to a checkpoint (`on_nan`)
 history.jsonl      a line of losses, scores and gradient norms for each logged update
 epochs.jsonl       a line of counts and times for each epoch
-samples/           real.png, epoch-00010.png, latest.png: tiles of image_size without gaps, row by row
-checkpoints/       last.pt and the one before it: networks, optimisers, random streams and counters
+metrics.json       numbers about quality, each with its epoch and protocol
+samples/           real.png, epoch-00010.png, latest.png, best.png (of the best score): tiles of image_size
+                   without gaps, row by row
+checkpoints/       last.pt, the one before it, and best.pt by score: networks, optimisers, random streams and
+                   counters
 """
 
 import json
@@ -199,7 +202,7 @@ class RunDir:
             write_atomic(self.path / "environment.json", text.encode())
 
     def environment(self) -> list[dict[str, str]]:
-        """Return the facts of each session that trained here."""
+        """Return the facts of the sessions that trained here, one entry for those in a row that agree."""
         return _read_list(self.path / "environment.json")
 
 
@@ -224,3 +227,8 @@ def _read_list(path: Path) -> list[Any]:
         pass
     print(f"WARNING: {path} is damaged and left out.")
     return []
+
+
+def known_runs() -> list[str]:
+    """Return the run folders of the project's folder `runs`, such as "runs/mine", by name."""
+    return sorted(f"runs/{file.parent.name}" for file in project_root().glob("runs/*/params.json"))

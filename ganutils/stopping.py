@@ -1,4 +1,4 @@
-"""Stopping a run between two updates."""
+"""Stopping a run between two lines of its history."""
 
 import math
 import signal
@@ -34,9 +34,10 @@ def handling_requests(handler: Handler) -> Iterator[None]:
 
 
 class StopSignal:
-    """Asks to stop after the running update: at the first request, such as Ctrl-C, or when the time is up.
+    """Asks to stop: at the first request, such as Ctrl-C, or when the time is up.
 
-    A second request raises `KeyboardInterrupt` at once.
+    Training looks at it when a line of the history is complete, after `log_every` updates. A second
+    request raises `KeyboardInterrupt` at once.
     """
 
     def __init__(self, max_minutes: float) -> None:

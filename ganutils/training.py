@@ -29,10 +29,10 @@ MOST_ROLLBACKS = 5  # after which the step size is 1/32 and something else is wr
 def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History:
     """Train until `params.epochs`, from where the run folder stands; a finished run is only read.
 
-    Stopping (Ctrl-C, the notebook's stop button, `max_minutes`) ends after the running update and
-    saves; the same call goes on from there. Raises `ParameterError` for a device that is not there or
-    cannot do the precision, `RunError` when a loss is not finite (see `on_nan`), when memory does not
-    suffice, or when another process trains here.
+    Stopping (Ctrl-C, the notebook's stop button, `max_minutes`) waits for the line of the history that
+    is begun (`log_every` updates), and saves; the same call goes on from there. Raises `ParameterError`
+    for a device that is not there or cannot do the precision, `RunError` when a loss is not finite (see
+    `on_nan`), when memory does not suffice, or when another process trains here.
     """
     steps_per_epoch = len(dataset) // params.batch_size
     checkpoint = state_to_resume(run, params, steps_per_epoch)

@@ -9,12 +9,11 @@ from ganutils.variants import dcgan
 
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path, monkeypatch):
-    """Every test has a project root and cache of its own, and looks like a headless run."""
+    """Every test has a project root and cache of its own."""
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "pyproject.toml").touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GANUTILS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
 
 

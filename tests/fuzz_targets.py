@@ -27,7 +27,7 @@ from ganutils.measurements import read_absences, read_floors, read_measurements
 from ganutils.metrics.cache import _load
 from ganutils.presets import read_preset
 from ganutils.report.document import build
-from ganutils.report.execute import check_names, read
+from ganutils.report.execution import check_names, read
 from ganutils.report.foreign import tidied
 from ganutils.report.html import to_html
 from ganutils.report.markdown import to_typst

@@ -1,17 +1,31 @@
-"""The benchmark's arithmetic and its plain side; nothing is timed here."""
+"""The benchmark's arithmetic and its plain side; the rest at toy size, where times mean nothing."""
+
+import io
+import os
+import shutil
+import subprocess
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
-from ganutils import cli
+from ganutils import cli, hardware
+from ganutils.bench import scaling, surroundings, training, worker
 from ganutils.bench.peak import count_flops
 from ganutils.bench.plain import as_published, loop
 from ganutils.bench.rows import Row
+from ganutils.bench.run import bench
 from ganutils.bench.scaling import Point, fit, markdown
-from ganutils.bench.workloads import WORKLOADS, untrained
+from ganutils.bench.workloads import WORKLOADS, Workload, untrained
 from ganutils.data import load_dataset
+from ganutils.hardware import Hardware
+from ganutils.live import LiveFigure
 from ganutils.variants import build, dcgan, siamese
+
+TINY = Workload("tiny", "dcgan", 2, {"width": 4, "batch_size": 8})
 
 
 def test_a_row_shows_medians_and_the_extremes_of_paired_ratios():
@@ -68,6 +82,118 @@ def test_every_workload_has_valid_parameters_and_fills_its_slices():
         params = workload.params("here", "fp32")
         assert params.n_images == workload.updates * params.batch_size
         assert workload.updates % params.d_steps == 0
+        assert params.device == "cpu"
+
+
+@pytest.fixture
+def cpu_alone(monkeypatch):
+    """Refuse every device but a CPU that was asked for."""
+    choose_device = hardware._device
+
+    def asked(wanted):
+        assert wanted == "cpu"
+        return choose_device(wanted)
+
+    monkeypatch.setattr(hardware, "_device", asked)
+
+
+@pytest.fixture
+def entered(monkeypatch):
+    """Collect where `algorithms()` is entered."""
+    found, algorithms = [], Hardware.algorithms
+
+    def noted(chosen):
+        found.append(chosen)
+        return algorithms(chosen)
+
+    monkeypatch.setattr(Hardware, "algorithms", noted)
+    return found
+
+
+def test_a_notebook_has_the_live_picture_and_a_terminal_has_none(monkeypatch, cpu_alone):
+    drawn, shares, png = [], [], LiveFigure.png
+
+    def seen(figure):
+        drawn.append(Image.open(io.BytesIO(png(figure))))
+        return b""
+
+    monkeypatch.setattr(surroundings, "_UPDATES", 2)
+    monkeypatch.setattr(LiveFigure, "png", seen)
+    for row in surroundings.rows():
+        shares += row.ours
+        assert ("an open notebook" in row.name) == bool(drawn)
+    assert len(shares) == 2
+    assert all(0 < share < 100 for share in shares)
+    assert all(picture.width == 1600 for picture in drawn)
+
+
+def test_speeds_are_those_after_the_first_round_and_shares_of_the_peak(monkeypatch):
+    slices = {"plain": [1, 100, 200, 100], "fp32": [1, 200, 100, 300]}
+
+    class Told(AbstractContextManager):
+        def __init__(self, workload, side):
+            self.slice = iter(slices[side]).__next__
+
+        def __exit__(self, *error):
+            pass
+
+    monkeypatch.setitem(WORKLOADS, "tiny", TINY)
+    each = count_flops(untrained(TINY.params("", "fp32"))) / 8
+    monkeypatch.setattr(training, "Worker", Told)
+    monkeypatch.setattr(training, "has_fast_bf16", lambda device: False)
+    monkeypatch.setattr(training, "flops_per_second", lambda dtype: 400 * each)
+    (row,) = training.rows(["tiny"], rounds=3)
+    assert (row.name, row.base, row.ours) == ("tiny, fp32", slices["plain"][1:], slices["fp32"][1:])
+    assert row.note.startswith("50% of the ")
+
+
+def test_a_worker_trains_when_it_is_told_to_and_ends():
+    with worker.Worker(TINY, "plain") as plain:
+        assert min(plain.slice(), plain.slice()) > 0
+    assert plain._process.exitcode == 0
+
+
+def test_the_kit_s_side_trains_with_its_algorithms(monkeypatch, entered):
+    train = worker._kit(TINY, "", "fp32")
+    assert train() > 0
+    assert len(entered) == 1
+
+
+def test_scaling_times_each_point_with_the_algorithms_of_training(monkeypatch, entered, cpu_alone):
+    monkeypatch.setattr(scaling, "VARIED", {"width": (4, 8)})
+    monkeypatch.setattr(scaling, "_SECONDS", 0.0)
+    monkeypatch.setattr(scaling, "_IMAGES", 64)
+    points = list(scaling.points(2))
+    assert [(point.name, point.value) for point in points] == [("width", 4), ("width", 8)]
+    assert all(point.seconds > 0 for point in points)
+    assert points[0].flops < points[1].flops
+    assert len(entered) == 4
+
+
+def test_its_conditions_are_those_of_the_cpu(monkeypatch, capsys, cpu_alone):
+    monkeypatch.setitem(WORKLOADS, "tiny", TINY)
+    monkeypatch.setattr(training, "rows", lambda names, rounds: iter([Row(names[0], "s", ours=[rounds])]))
+    bench(["tiny"], 3)
+    told = capsys.readouterr().out
+    assert ", cpu (" in told
+    assert told.endswith("| tiny | s |  | 3 |  |  |\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no make on Windows")
+@pytest.mark.parametrize(("status", "kept"), [(0, "new\n"), (3, "old\n")])
+def test_make_bench_keeps_the_numbers_of_before_if_it_fails(tmp_path, status, kept):
+    for folder in ("bin", ".venv", "reports"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / ".venv" / "installed").touch()
+    shutil.copy(Path(__file__).parents[1] / "Makefile", tmp_path)
+    command = tmp_path / "bin" / "ganutils"
+    command.write_text(f"#!/bin/sh\necho new\nexit {status}\n")
+    command.chmod(0o755)
+    (tmp_path / "reports" / "speed.md").write_text("old\n")
+    ended = subprocess.run(["make", "bench", "BIN=bin"], cwd=tmp_path, capture_output=True, text=True)
+    assert (ended.returncode == 0) == (status == 0)
+    assert "new" in ended.stdout.splitlines()
+    assert (tmp_path / "reports" / "speed.md").read_text() == kept
 
 
 def test_an_unknown_workload_is_refused(capsys):

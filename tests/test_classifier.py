@@ -1,3 +1,6 @@
+import errno
+import os
+
 import pytest
 import torch
 
@@ -25,6 +28,26 @@ def test_the_second_time_it_is_read_from_the_cache(toy_data, tmp_path, monkeypat
     second = train_classifier(toy_data, params, epochs=1)
     assert first.accuracy == second.accuracy
     assert torch.equal(first.network[0].weight, second.network[0].weight)
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC])
+def test_a_cache_that_takes_nothing_costs_nothing_else(toy_data, tmp_path, monkeypatch, number):
+    def refuse(path, content):
+        raise OSError(number, os.strerror(number))
+
+    params = dcgan.Params(device="cpu")
+    kept = train_classifier(toy_data, params, epochs=1)
+    monkeypatch.setenv("GANUTILS_CACHE", str(tmp_path / "other"))
+    monkeypatch.setattr("ganutils.classifier.write_atomic", refuse)
+    again = train_classifier(toy_data, params, epochs=1)
+    assert again.accuracy == kept.accuracy
+    assert not list((tmp_path / "other" / "classifiers").iterdir())
+
+
+def test_a_cache_in_a_place_of_something_else_costs_nothing_else(toy_data, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GANUTILS_CACHE", str(tmp_path / "file"))
+    assert train_classifier(toy_data, dcgan.Params(device="cpu"), epochs=1).held_out == 4
 
 
 def test_confusion_by_hand():

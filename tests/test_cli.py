@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from ganutils.cli import main, read_values
+from ganutils.cli import _check, main, read_values
 from ganutils.errors import ParameterError
 from ganutils.params import parameters_cell
 from ganutils.runs import RunDir
 from ganutils.variants import dcgan
 
-NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "dcgan.ipynb"
+ROOT = Path(__file__).parents[1]
+NOTEBOOK = ROOT / "notebooks" / "dcgan.ipynb"
 TOY = [
     *("-p", "dataset", "shapes"),
     *("-p", "n_images", "40"),
@@ -67,6 +68,23 @@ def test_bad_input_of_a_report_is_one_line_and_leaves_nothing(arguments, message
     assert len(error.splitlines()) == 1
     assert not list(tmp_path.glob("reports/*"))
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_report_checks_values_beside_those_of_the_notebooks_own_cell(tmp_path):
+    """Clipping is what `compile` needs; the edited cell has it, the defaults have not."""
+    source = (ROOT / "notebooks" / "wgan.ipynb").read_text()
+    edited = source.replace('constraint: str = \\"penalty\\"', 'constraint: str = \\"clip\\"')
+    assert edited != source
+    (tmp_path / "mine.ipynb").write_text(edited)
+    _check(tmp_path / "mine.ipynb", {"compile": "true"})
+    with pytest.raises(ParameterError, match="needs constraint='clip'"):
+        _check(ROOT / "notebooks" / "wgan.ipynb", {"compile": "true"})
+
+
+def test_a_timeout_that_is_no_number_is_told(capsys):
+    with pytest.raises(SystemExit):
+        main(["report", "x.ipynb", "--timeout", "soon"])
+    assert "--timeout: 'soon': must be a whole number of seconds, 1 or more" in capsys.readouterr().err
 
 
 def test_a_run_folder_of_another_experiment(capsys):

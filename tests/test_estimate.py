@@ -50,6 +50,27 @@ def test_time_of_an_update_is_the_mean_over_whole_cycles(toy_params, monkeypatch
     assert clocked.calls == 4 + 2 * 3
 
 
+def test_what_is_timed_runs_as_in_training(toy_params, toy_data, monkeypatch):
+    monkeypatch.setattr(estimate, "PROBE_SECONDS", 0.0)
+    seen = []
+
+    def noted(original):
+        def call(*arguments):
+            seen.append((torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark))
+            return original(*arguments)
+
+        return call
+
+    for name in ("seconds_per_update", "fixed_samples"):
+        monkeypatch.setattr(estimate, name, noted(getattr(estimate, name)))
+    before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    for deterministic in (True, False):
+        params = toy_params(deterministic=deterministic)
+        estimate.estimate(variants.build(params, toy_data), toy_data, params)
+    assert seen == [(True, False)] * 2 + [(False, True)] * 2
+    assert before == (torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark)
+
+
 def test_the_command_estimates_and_makes_no_run(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(estimate, "PROBE_SECONDS", 0.0)
     pairs = {"dataset": "shapes", "n_images": 64, "batch_size": 16, "width": 4, "epochs": 2}

@@ -25,6 +25,7 @@ from ganutils.variants import dcgan
         ({"device": "gpu"}, ["device='gpu'", "auto, cpu, cuda or mps"]),
         ({"network": "dense", "image_size": 64}, ["image_size=64", "32 with network='dense'"]),
         ({"batch_size": 1}, ["batch_size=1", "greater than or equal to 2"]),
+        ({"log_every": 1001}, ["log_every=1001", "less than or equal to 1000"]),
     ],
 )
 def test_bad_values_are_named_with_what_is_allowed(values, parts):
@@ -33,6 +34,22 @@ def test_bad_values_are_named_with_what_is_allowed(values, parts):
     assert str(caught.value).count("\n") == 0
     for part in parts:
         assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("zzzqq", "There is no parameter 'zzzqq'. `ganutils params dcgan` lists them all."),
+        (
+            "epoch",
+            "There is no parameter 'epoch', did you mean 'epochs'? `ganutils params dcgan` lists them all.",
+        ),
+    ],
+)
+def test_an_unknown_parameter_is_told_in_whole_sentences(name, told):
+    with pytest.raises(ParameterError) as caught:
+        dcgan.Params(**{name: 3})
+    assert str(caught.value) == told
 
 
 def test_every_bad_value_has_a_line():

@@ -12,7 +12,7 @@ NAMES = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, nam
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_request_stops_after_the_update_and_a_second_one_at_once(name):
+def test_a_request_is_kept_and_a_second_one_stops_at_once(name):
     number = getattr(signal, name)
     before = signal.getsignal(number)
     with StopSignal(0) as stop:
@@ -56,8 +56,15 @@ def test_other_threads_leave_the_signals_alone():
     assert handlers == [signal.getsignal(signal.SIGTERM)]
 
 
-def test_a_batch_system_ends_a_run_and_the_same_command_goes_on(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("log_every", "stopped", "lines"), [(1, "0.60", [1, 2, 3, 4, 5]), (2, "0.80", [2, 4, 5])]
+)
+def test_a_batch_system_ends_a_run_and_the_same_command_goes_on(
+    tmp_path, monkeypatch, capsys, log_every, stopped, lines
+):
+    """It is asked in the third of five updates, and stops when the line of the history is complete."""
     values = {"dataset": "shapes", "n_images": 40, "batch_size": 8, "width": 4, "n_samples": 4, "run": "mine"}
+    values["log_every"] = log_every
     command = ["run", "dcgan", *(text for pair in values.items() for text in ("-p", *map(str, pair)))]
     original = Update.__call__
 
@@ -69,6 +76,6 @@ def test_a_batch_system_ends_a_run_and_the_same_command_goes_on(tmp_path, monkey
     with monkeypatch.context() as patch:
         patch.setattr(Update, "__call__", asked)
         assert main([*command, "-p", "epochs", "1"]) == 130
-    assert "Stopped by SIGTERM after 0.60 of 1 epochs" in capsys.readouterr().out
+    assert f"Stopped by SIGTERM after {stopped} of 1 epochs" in capsys.readouterr().out
     assert main([*command, "-p", "epochs", "1"]) == 0
-    assert [row["step"] for row in RunDir(tmp_path / "mine").history().updates] == [1, 2, 3, 4, 5]
+    assert [row["step"] for row in RunDir(tmp_path / "mine").history().updates] == lines

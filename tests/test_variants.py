@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from ganutils import variants
+from ganutils.cli import main
 from ganutils.data import Batch, to_uint8
 from ganutils.errors import ParameterError, RunError
 from ganutils.runs import RunDir
@@ -69,9 +70,28 @@ def test_weights_depend_on_the_seed_alone(built, toy_data):
     assert not torch.equal(first, next(iter(other.generator.state_dict().values())))
 
 
-def test_unknown_variant_names_the_nearest():
-    with pytest.raises(ParameterError, match="did you mean 'dcgan'"):
-        variants.get("dcgam")
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (
+            "dcgam",
+            "There is no variant 'dcgam', did you mean 'dcgan'? There are acgan, dcgan, siamese, wgan.",
+        ),
+        ("zzzqq", "There is no variant 'zzzqq'. There are acgan, dcgan, siamese, wgan."),
+    ],
+)
+def test_an_unknown_variant_is_told_with_those_that_are_there(name, told):
+    with pytest.raises(ParameterError) as caught:
+        variants.get(name)
+    assert str(caught.value) == told
+
+
+def test_an_unknown_notebook_is_told_with_variants_and_studies(capsys):
+    assert main(["params", "noise-study"]) == 1
+    assert capsys.readouterr().err == (
+        "ganutils: ParameterError: There is no variant or study 'noise-study', did you mean 'noise_study'? "
+        "There are ablation, acgan, compare, dcgan, noise_study, siamese, wgan.\n"
+    )
 
 
 def test_a_finished_run_gives_back_its_networks(toy_params, toy_data):

@@ -21,9 +21,10 @@ from ganutils.metrics.network import FEATURES
 _IMAGES = 32  # through each network in a round
 _DISTANCES = 2  # rounds of the distance at most: torch-fidelity's takes many seconds
 _FIRST_SCORE = (
-    "import sys; from ganutils import variants; from ganutils.data import load_dataset;"
+    "from ganutils import variants; from ganutils.data import load_dataset;"
     "from ganutils.metrics.quick import QuickScore;"
-    "params = variants.get('dcgan').Params(dataset='shapes', n_images=1000, metric_samples=1000);"
+    "values = dict(dataset='shapes', n_images=1000, metric_samples=1000, device='cpu');"
+    "params = variants.get('dcgan').Params(**values);"
     "data = load_dataset(params); gan = variants.build(params, data);"
     "print(QuickScore(data, params, gan.generator).measure(gan.generator, gan, 1).protocol.precision)"
 )

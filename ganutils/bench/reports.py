@@ -10,11 +10,19 @@ from pathlib import Path
 from ganutils.bench.rows import Row
 from ganutils.paths import project_root
 
-_TOY = {"dataset": "shapes", "n_images": 640, "width": 16, "epochs": 10, "measure_samples": 0}
+_TOY = {
+    "dataset": "shapes",
+    "n_images": 640,
+    "width": 16,
+    "epochs": 10,
+    "measure_samples": 0,
+    "device": "cpu",
+}
 _IMPORT = "import ganutils as gu; gu.train"
 _FIRST_UPDATE = (
     "import sys, ganutils as gu; from ganutils import variants;"
-    "params = variants.get('dcgan').Params(dataset='shapes', n_images=64, epochs=1, run=sys.argv[1]);"
+    "values = dict(dataset='shapes', n_images=64, epochs=1, device='cpu', run=sys.argv[1]);"
+    "params = variants.get('dcgan').Params(**values);"
     "data = gu.load_dataset(params); gan = gu.build(params, data);"
     "gu.train(gan, data, params, gu.RunDir.open(params, data))"
 )

@@ -9,9 +9,9 @@ class Row:
     """One workload, measured in rounds in which baseline and kit took turns."""
 
     name: str
-    unit: str  # of a speed: more is better
+    unit: str  # of a speed, where there is a baseline
     base: list[float] = field(default_factory=list)  # the baseline's speed in each round; none: no baseline
-    ours: list[float] = field(default_factory=list)  # the kit's speed in the same rounds
+    ours: list[float] = field(default_factory=list)  # the kit's number in the same rounds
     note: str = ""
 
     @property

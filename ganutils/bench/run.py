@@ -1,4 +1,4 @@
-"""The whole benchmark, as Markdown."""
+"""The whole benchmark, as Markdown. It measures the CPU, with a GPU in the machine too."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from ganutils.bench.workloads import WORKLOADS
 from ganutils.environment import facts
 from ganutils.errors import ParameterError
 from ganutils.hardware import choose
-from ganutils.params import nearest
+from ganutils.params import unknown
 from ganutils.variants import get
 
 
@@ -20,9 +20,7 @@ def bench(names: Sequence[str], rounds: int) -> None:
     known = (*WORKLOADS, *OTHERS)
     for name in names:
         if name not in known:
-            raise ParameterError(
-                f"There is no workload {name!r}{nearest(name, known) or '.'} There are {', '.join(known)}."
-            )
+            raise unknown("workload", name, known)
     if rounds < 1:
         raise ParameterError(f"--rounds {rounds}: must be at least 1.")
     _print_conditions(rounds)
@@ -76,7 +74,7 @@ OTHERS: dict[str, Callable[[int], None]] = {
 
 
 def _print_conditions(rounds: int) -> None:
-    machine = facts(choose(get("dcgan").Params()))
+    machine = facts(choose(get("dcgan").Params(device="cpu")))
     told = f"{machine['device']}; {machine['system']}; {machine['libraries']}"
     now = datetime.now(UTC).strftime("%Y-%m-%d")
     print(EXPLANATION)

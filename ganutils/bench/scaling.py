@@ -9,6 +9,7 @@ import torch
 from ganutils.bench.peak import count_flops
 from ganutils.bench.workloads import untrained
 from ganutils.estimate import seconds_per_update
+from ganutils.hardware import choose
 from ganutils.variants import get
 
 VARIED = {
@@ -35,7 +36,7 @@ def points(rounds: int) -> Iterator[Point]:
     """Measure every value of `VARIED`; the median over rounds."""
     updates = {
         (name, value): untrained(
-            get("dcgan").Params(**{"dataset": "shapes", "n_images": _IMAGES, name: value})
+            get("dcgan").Params(**{"dataset": "shapes", "n_images": _IMAGES, "device": "cpu", name: value})
         )
         for name, values in VARIED.items()
         for value in values
@@ -43,7 +44,8 @@ def points(rounds: int) -> Iterator[Point]:
     taken: dict[tuple[str, int], list[float]] = {key: [] for key in updates}
     for _ in range(rounds):
         for key, update in updates.items():
-            taken[key].append(seconds_per_update(update, _IMAGES, _SECONDS / rounds))
+            with choose(update.params).algorithms():
+                taken[key].append(seconds_per_update(update, _IMAGES, _SECONDS / rounds))
     for (name, value), update in updates.items():
         yield Point(name, value, median(taken[name, value]), count_flops(update))
 

@@ -32,7 +32,7 @@ def _speeds(name: str, sides: Iterable[str], rounds: int) -> dict[str, list[floa
     """Return images per second of each side in each round, after one round to warm up."""
     speeds: dict[str, list[float]] = {side: [] for side in sides}
     with ExitStack() as stack:
-        workers = {side: stack.enter_context(Worker(name, side)) for side in speeds}
+        workers = {side: stack.enter_context(Worker(WORKLOADS[name], side)) for side in speeds}
         for turn in range(rounds + 1):
             for side, worker in workers.items():
                 speed = worker.slice()

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Self
 
-from ganutils.bench.workloads import WORKLOADS, Workload
+from ganutils.bench.workloads import Workload
 
 SIDES = ("plain", "fp32", "bf16")
 
@@ -16,7 +16,7 @@ SIDES = ("plain", "fp32", "bf16")
 class Worker:
     """A process that trains for a slice of time when it is told to, and waits otherwise."""
 
-    def __init__(self, workload: str, side: str) -> None:
+    def __init__(self, workload: Workload, side: str) -> None:
         context = get_context("spawn")
         self._pipe, theirs = context.Pipe()
         # Not a daemon: the plain side has loader processes of its own.
@@ -40,8 +40,7 @@ class Worker:
         return self._pipe.recv()
 
 
-def _serve(pipe: Connection, name: str, side: str) -> None:
-    workload = WORKLOADS[name]
+def _serve(pipe: Connection, workload: Workload, side: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         train = _plain(workload, folder) if side == "plain" else _kit(workload, folder, side)
         try:
@@ -76,15 +75,17 @@ def _kit(workload: Workload, folder: str, precision: str) -> Callable[[], float]
     import torch
 
     from ganutils.bench.workloads import untrained
+    from ganutils.hardware import choose
 
     update = untrained(workload.params(f"{folder}/run", precision))
-    batch = update.params.batch_size
+    batch, hardware = update.params.batch_size, choose(update.params)
 
     def train() -> float:
-        begun = time.perf_counter()
-        order = torch.randperm(workload.updates * batch).split(batch)
-        told = [value for indices in order for value in update(indices).values()]
-        torch.stack(told).tolist()  # as the recorder reads them, some updates later
+        with hardware.algorithms():
+            begun = time.perf_counter()
+            order = torch.randperm(workload.updates * batch).split(batch)
+            told = [value for indices in order for value in update(indices).values()]
+            torch.stack(told).tolist()  # as the recorder reads them, some updates later
         return workload.updates * batch / (time.perf_counter() - begun)
 
     return train

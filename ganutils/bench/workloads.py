@@ -21,11 +21,12 @@ class Workload:
     values: dict[str, Any] = field(default_factory=dict)
 
     def params(self, run: str, precision: str) -> RunParams:
-        """Return its parameters, on as many embedded shapes as a slice needs."""
+        """Return its parameters, on as many embedded shapes as a slice needs, for the CPU."""
         params_class = variants.get(self.variant).Params
         batch = self.values.get("batch_size", params_class.model_fields["batch_size"].default)
         return params_class(
             **{"dataset": "shapes", "classes": "", "n_images": self.updates * batch, **self.values},
+            device="cpu",
             precision=precision,
             run=run,
         )

@@ -12,9 +12,9 @@ from ganutils.measurements import Protocol
 from ganutils.metrics import references
 from ganutils.metrics.cache import FeatureCache
 from ganutils.metrics.inception import NETWORK, RESIZER, Inception
-from ganutils.metrics.numbers import FEWEST
 from ganutils.metrics.references import Floor, Reference
 from ganutils.objective import Gan
+from ganutils.params import FEWEST
 from ganutils.progress import clock
 from ganutils.runs import RunDir
 

@@ -12,6 +12,7 @@ from ganutils.metrics.cache import FeatureCache
 from ganutils.metrics.frechet import fid
 from ganutils.metrics.job import protocol
 from ganutils.metrics.kid import kid
+from ganutils.params import FEWEST
 from ganutils.runs import RunDir
 
 NOT_MEASURED = "not measured"
@@ -26,10 +27,10 @@ class Judge(NamedTuple):
 
 
 def judge(run: RunDir, count: int, device: torch.device) -> Judge:
-    """Return what tells FID and KID of the first `count` of uint8 images (N, 3, S, S).
+    """Return what tells FID and KID of the first `count` of uint8 images (N, 3, S, S), or of all.
 
-    It says "not measured" for a count of 0 and where the network or the training images are missing, and
-    its protocol says why.
+    It measures against as many of the run's training images, or against all. It says "not measured" for a
+    count of 0 and where the network or the training images are missing, and its protocol says why.
     """
     if not count:
         return _silent("`measure_samples` sets on how many images of each row")
@@ -37,16 +38,18 @@ def judge(run: RunDir, count: int, device: torch.device) -> Judge:
         network = inception.Inception(device=device)
         training = references.training_images(run)
     except (MetricError, DataError) as error:
-        return _silent(str(error))
+        return _silent(str(error).rstrip("."))
+    count = min(count, len(training.dataset))
     reference, floor = training.first(count), references.floor(run, training, count)
+    other = floor.reference.first(min(count, len(floor.reference.dataset)))
     cache = FeatureCache(network)
-    real, against = (
-        cache.features(some.dataset.images) for some in (reference, floor.reference.first(count))
+    real, held_out, against = (
+        cache.features(some.images) for some in (reference.dataset, floor.held_out, other.dataset)
     )
     return Judge(
         lambda images: _numbers(network.features(images[:count]), real),
-        _numbers(cache.features(floor.held_out.images), against),
-        f"FID and KID: {protocol(count, reference, network)}. Floor, in the second row: {floor.words}.",
+        _numbers(held_out, against),
+        f"FID and KID: {protocol(count, reference, network)}. Floor: {floor.words}.",
     )
 
 
@@ -55,5 +58,7 @@ def _silent(why: str) -> Judge:
 
 
 def _numbers(fake: Tensor, real: Tensor) -> str:
+    if min(len(fake), len(real)) < FEWEST:
+        return NOT_MEASURED
     value, deviation = kid(fake, real)
     return f"{fid(fake, real):.1f}, {value:.3f} ± {deviation:.3f}"

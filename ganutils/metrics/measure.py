@@ -9,8 +9,9 @@ from ganutils.measurements import Absence, Measurement, Protocol, write_measurem
 from ganutils.metrics.drawing import draw
 from ganutils.metrics.job import Job, prepare
 from ganutils.metrics.network import FEATURES
-from ganutils.metrics.numbers import FEWEST, NO_CLASSIFIER, SCORE, Number, kept, numbers, of_class
+from ganutils.metrics.numbers import NO_CLASSIFIER, SCORE, Number, kept, numbers, of_class
 from ganutils.metrics.table import together
+from ganutils.params import FEWEST
 from ganutils.progress import is_watched
 from ganutils.runs import RunDir
 

@@ -15,13 +15,13 @@ from ganutils.metrics.kid import kid
 from ganutils.metrics.manifolds import overlap
 from ganutils.metrics.network import FEATURES
 from ganutils.metrics.score import inception_score
+from ganutils.params import FEWEST
 
 SCORE = "inception score"
 NO_CLASSIFIER = (
     "the installed weights have no classifier; the file weights-inception-2015-12-05-6726825d.pth has it"
 )
 _VERSION = 1  # raise it when equal features would give other numbers
-FEWEST = 10  # images of each kind: parts of the Inception score, more than neighbours in coverage
 
 
 class Number(NamedTuple):

@@ -1,15 +1,15 @@
 """From a notebook to its report: run it, typeset it, and never lose what was computed."""
 
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ganutils.errors import ReportError
+from ganutils.files import write_atomic
 from ganutils.paths import project_root
-from ganutils.report.execute import StoppedError, execute, read
+from ganutils.report.execution import StoppedError, execute, read
 from ganutils.report.foreign import tidied
 from ganutils.report.html import to_html
 from ganutils.report.notebook import front, run_folder
@@ -140,23 +140,8 @@ def report(
 
 
 def _write(path: Path, data: bytes) -> None:
-    file = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=".", suffix=path.suffix, delete=False
-        ) as file:
-            file.write(data)
-        os.chmod(file.name, 0o666 & ~_umask())
-        os.replace(file.name, path)
+        write_atomic(path, data)
     except OSError as error:
-        if file is not None:
-            Path(file.name).unlink(missing_ok=True)
         raise ReportError(f"{path} cannot be written: {error.strerror}; choose another folder.") from error
-
-
-def _umask() -> int:
-    # Only setting it tells its value; a temporary file would else be unreadable for others.
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

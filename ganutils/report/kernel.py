@@ -16,6 +16,8 @@ from typing import Any
 from ganutils.errors import DataError, ParameterError, RunError
 from ganutils.stopping import handling_requests
 
+KERNEL = "python3"
+
 # A training that is interrupted finishes its update and writes a checkpoint.
 SECONDS_TO_SAVE = 30.0
 
@@ -48,8 +50,8 @@ class Kernel:
 
 
 @contextmanager
-def running(name: str) -> Iterator[Kernel]:
-    """Start a kernel of the kind `name`, talking through files where the system can; end it afterwards.
+def running() -> Iterator[Kernel]:
+    """Start a Python kernel, talking through files where the system can; end it afterwards.
 
     What the kernel's process writes to its error stream goes to this process's, until the kernel ends.
     """
@@ -58,20 +60,21 @@ def running(name: str) -> Iterator[Kernel]:
 
     with tempfile.TemporaryDirectory(prefix="ganutils-kernel-") as folder:
         ipc = {"transport": "ipc", "connection_file": str(Path(folder) / "kernel.json")}
-        manager = AsyncKernelManager(kernel_name=name, **(ipc if os.name == "posix" else {}))
+        manager = AsyncKernelManager(kernel_name=KERNEL, **(ipc if os.name == "posix" else {}))
         manager.shutdown_wait_time = SECONDS_TO_SAVE
         clients = _note_clients(manager)
         kernel, errors = Kernel(manager), _Errors()
         options = ["--HistoryManager.hist_file=:memory:", f"--IPKernelApp.exec_lines={_IMPORT_AT_START}"]
-        run_sync(manager.start_kernel)(extra_arguments=options, stderr=errors.end)
-        errors.follow()
         try:
             with handling_requests(kernel.interrupt):
+                run_sync(manager.start_kernel)(extra_arguments=options, stderr=errors.end)
+                errors.follow()
                 yield kernel
         finally:
             errors.are_told = False  # of a kernel that ends in the middle of a cell
             at_once = isinstance(sys.exception(), (KeyboardInterrupt, ParameterError, DataError, RunError))
-            run_sync(manager.shutdown_kernel)(now=at_once)
+            if manager.has_kernel:
+                run_sync(manager.shutdown_kernel)(now=at_once)
             for client in clients:
                 client.stop_channels()
             errors.close()
@@ -95,6 +98,7 @@ class _Errors:
     def __init__(self) -> None:
         self._read, self.end = os.pipe()
         self.are_told = True
+        self._thread: threading.Thread | None = None
 
     def follow(self) -> None:
         """Close this process's copy of the pipe's end, and begin."""
@@ -111,4 +115,8 @@ class _Errors:
 
     def close(self) -> None:
         """Wait for the last of it; a grandchild may hold the pipe open."""
-        self._thread.join(timeout=1)
+        if self._thread is None:
+            os.close(self.end)
+            os.close(self._read)
+        else:
+            self._thread.join(timeout=1)

@@ -3,12 +3,9 @@
 import importlib
 import pkgutil
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 from ganutils import variants
-
-if TYPE_CHECKING:
-    from ganutils.params import NotebookParams
+from ganutils.params import NotebookParams, unknown
 
 
 def names() -> list[str]:
@@ -21,6 +18,13 @@ def get(name: str) -> ModuleType:
     return importlib.import_module(f"{__name__}.{name}")
 
 
-def params_class(name: str) -> type["NotebookParams"]:
-    """Return the Params of the notebook of that name: of a study, or of a variant."""
-    return (get if name in names() else variants.get)(name).Params
+def params_class(name: str) -> type[NotebookParams]:
+    """Return the Params of the notebook of that name: of a study, or of a variant.
+
+    `ParameterError` if there is neither.
+    """
+    if name in names():
+        return get(name).Params
+    if name in variants.names():
+        return variants.get(name).Params
+    raise unknown("variant or study", name, sorted([*variants.names(), *names()]))

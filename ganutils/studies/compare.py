@@ -10,7 +10,7 @@ from ganutils.finished import FinishedRun
 from ganutils.measurements import Scale
 from ganutils.params import NotebookParams, knob, nearest
 from ganutils.paths import project_root, resolve
-from ganutils.runs import RunDir
+from ganutils.runs import RunDir, known_runs
 
 
 class Params(NotebookParams):
@@ -102,7 +102,7 @@ def _check(run: FinishedRun, params: Params) -> None:
 
 
 def _advice(part: str = "") -> str:
-    there = sorted(f"runs/{path.parent.name}" for path in (project_root() / "runs").glob("*/params.json"))
+    there = known_runs()
     if not there:
         return "there is none in runs yet: train one with `ganutils run dcgan`"
     near = nearest(part, there) if part else ""

@@ -1,6 +1,5 @@
 """Noise study: what latents do to the images of a finished run, or of a DCGAN trained for it."""
 
-import difflib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,10 +16,10 @@ from ganutils.hardware import choose
 from ganutils.latents import contrast, diversity, effects, from_normal, pixel_statistics, standard_error
 from ganutils.metrics.judge import Judge, judge
 from ganutils.objective import Gan
-from ganutils.params import PriorKind, knob
-from ganutils.paths import project_root, resolve
+from ganutils.params import PriorKind, knob, nearest
+from ganutils.paths import resolve
 from ganutils.prior import interpolate, traverse
-from ganutils.runs import RunDir
+from ganutils.runs import RunDir, known_runs
 from ganutils.sampling import generate
 from ganutils.streams import stream
 from ganutils.training import train
@@ -206,10 +205,8 @@ def _find(name: str) -> RunDir:
     path = resolve(name)
     if (path / "params.json").is_file():
         return RunDir(path)
-    there = sorted(f"runs/{file.parent.name}" for file in project_root().glob("runs/*/params.json"))
-    near = difflib.get_close_matches(name, there, n=3, cutoff=0.3)
-    hint = f" There is {', '.join(near)}." if near else ""
-    raise RunError(f"run={name!r}: is not a run folder: it has no params.json.{hint} Empty trains a new run.")
+    near = nearest(name, known_runs()) or "."
+    raise RunError(f"run={name!r}: is not a run folder: it has no params.json{near} Empty trains a new run.")
 
 
 def _train(params: dcgan.Params) -> RunDir:

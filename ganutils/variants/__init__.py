@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from ganutils.data import Dataset
-from ganutils.errors import ParameterError, RunError
+from ganutils.errors import RunError
 from ganutils.hardware import choose
 from ganutils.objective import Gan
-from ganutils.params import RunParams, nearest
+from ganutils.params import RunParams, unknown
 from ganutils.runs import RunDir
 from ganutils.sampling import recalibrate
 from ganutils.streams import stream
@@ -25,9 +25,7 @@ def names() -> list[str]:
 def get(name: str) -> ModuleType:
     """Return the module of a variant; `ParameterError` if there is none of that name."""
     if name not in names():
-        raise ParameterError(
-            f"There is no variant {name!r}{nearest(name, names())}; there are {', '.join(names())}."
-        )
+        raise unknown("variant", name, names())
     return importlib.import_module(f"{__name__}.{name}")
 
 

@@ -15,7 +15,7 @@ from report_cells import code
 from ganutils.cli import main
 from ganutils.errors import ParameterError, ReportError
 from ganutils.report import execute, export, report
-from ganutils.report.execute import StoppedError
+from ganutils.report.execution import StoppedError
 from ganutils.report.exporter import ReportExporter
 
 PARAMETERS = code(
@@ -146,6 +146,36 @@ def test_interrupted_cell_is_named_and_what_there_was_becomes_a_report(write):
     assert any("epoch 1" in output.get("text", "") for output in cells[-2].outputs)
     assert not cells[-1].outputs
     assert "epoch 1" in pypdf.PdfReader("out/toy.partial.pdf").pages[0].extract_text()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_an_interrupt_before_the_first_cell_ends_at_once_and_leaves_what_was_there(write):
+    path = write("print('never')", parameters=())
+    Path("out").mkdir()
+    Path("out/toy.partial.ipynb").write_text("of an earlier run")
+    with pytest.raises(KeyboardInterrupt):
+        report(path, output_dir="out", check=lambda: signal.raise_signal(signal.SIGINT))
+    assert Path("out/toy.partial.ipynb").read_text() == "of an earlier run"
+    assert [file.name for file in Path("out").iterdir()] == ["toy.partial.ipynb"]
+
+
+def test_what_the_check_raises_ends_everything_before_a_cell_runs(write):
+    def refuse():
+        raise ParameterError("epochs='x': must be a number.")
+
+    with pytest.raises(ParameterError, match="must be a number"):
+        report(write("open('ran', 'w')", parameters=()), output_dir="out", check=refuse)
+    assert not Path("ran").exists()
+    assert not list(Path("out").iterdir())
+
+
+@pytest.mark.parametrize("shown", ["", "print('an hour of training')"])
+def test_a_refusal_keeps_what_was_shown_before_it(write, shown):
+    refusal = "from ganutils.errors import ParameterError\nraise ParameterError('samples=5: too few.')"
+    with pytest.raises(ReportError, match="samples=5: too few") as caught:
+        report(write(shown, refusal, parameters=()), output_dir="out", progress=None)
+    assert isinstance(caught.value, StoppedError) == bool(shown)
+    assert Path("out/toy.partial.ipynb").exists() == bool(shown)
 
 
 TRAINING = """import signal, time

@@ -10,12 +10,12 @@ from typing import Any
 
 from ganutils.errors import GanutilsError, ParameterError, ReportError
 from ganutils.report.foreign import tidied
-from ganutils.report.kernel import running
+from ganutils.report.kernel import KERNEL, running
 from ganutils.report.notebook import parse_cell, tagged
 from ganutils.report.streams import plain_lines, without_ansi
 
 _TRACEBACK_LINES = 8
-_BEFORE_TRAINING = ("ParameterError", "DataError")  # told before anything worth keeping was computed
+_REFUSALS = ("ParameterError", "DataError")  # nothing is kept if one comes before a cell has shown anything
 
 
 class StoppedError(ReportError):
@@ -31,7 +31,6 @@ def execute(
     output: str | Path,
     parameters: Mapping[str, Any] | None = None,
     *,
-    kernel_name: str = "python3",
     cell_timeout: int | None = None,
     progress: Callable[[str], None] | None = print,
     check: Callable[[], object] | None = None,
@@ -40,42 +39,60 @@ def execute(
 
     `cell_timeout` is in seconds for each cell; None waits for ever. `progress` is called with each plain
     line that the notebook prints; `check` once, while the kernel starts: what it raises ends everything
-    before a cell runs. The kernel works in the current folder, as with plain papermill. Ctrl-C
-    is the notebook's stop button: a training saves, and the cells after it still run; a second one stops
-    at once.
+    before a cell runs. The kernel works in the current folder, as with plain papermill. Ctrl-C is the
+    notebook's stop button: a training saves, and the cells after it still run; a second one stops at once,
+    and one before the first cell leaves nothing.
 
     Raises ParameterError for a name that the cell tagged `parameters` does not have, before anything
-    runs; ReportError if the notebook cannot be read, or if the kit refused a parameter or the data, which
-    leaves nothing; and StoppedError if a cell fails or takes too long, the kernel dies or the run is
-    interrupted: the notebook as far as it came is then at `output`.
+    runs; ReportError if the notebook cannot be read, or if the kit refused a parameter or the data before
+    a cell showed anything, which leaves nothing; and StoppedError if a cell fails or takes too long, the
+    kernel dies or the run is interrupted: the notebook as far as it came is then at `output`.
     """
     import papermill
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
 
     source, target, parameters = Path(notebook), Path(output), dict(parameters or {})
     check_names(tidied(read(source)), parameters, source)
     target.parent.mkdir(parents=True, exist_ok=True)
     echo = _Echo(progress)
     try:
-        with _quiet_log(), running(kernel_name) as kernel:
+        with _told(source, target, cell_timeout), _quiet_log(), running() as kernel:
             if check is not None:
                 check()
-            papermill.execute_notebook(
-                str(source),
-                str(target),
-                parameters,
-                kernel_name=kernel_name,
-                progress_bar=False,
-                execution_timeout=cell_timeout,
-                stdout_file=echo,
-                km=kernel.manager,
-            )
             if kernel.interrupted_at is not None:
-                cell = _cell_at(target, kernel.interrupted_at)
-                raise StoppedError(_stopped("it was interrupted", cell, target), target, was_interrupted=True)
+                raise KeyboardInterrupt
+            target.unlink(missing_ok=True)
+            try:
+                papermill.execute_notebook(
+                    str(source),
+                    str(target),
+                    parameters,
+                    kernel_name=KERNEL,
+                    progress_bar=False,
+                    execution_timeout=cell_timeout,
+                    stdout_file=echo,
+                    km=kernel.manager,
+                )
+            except KeyboardInterrupt:
+                if not target.exists():
+                    raise
+                raise _interrupted(target) from None
+            if kernel.interrupted_at is not None:
+                raise _interrupted(target, _cell_at(target, kernel.interrupted_at))
+    finally:
+        echo.close()
+    return target
+
+
+@contextmanager
+def _told(source: Path, target: Path, cell_timeout: int | None) -> Iterator[None]:
+    """Turn what papermill raises into the kit's errors."""
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    try:
+        yield
     except PapermillExecutionError as error:
-        if error.ename in _BEFORE_TRAINING:
+        if error.ename in _REFUSALS and not _has_shown(target):
             target.unlink(missing_ok=True)
             raise ReportError(error.evalue) from None
         if error.ename == "KeyboardInterrupt":
@@ -87,16 +104,17 @@ def execute(
     except DeadKernelError as error:
         cause = "the kernel died, most often because the memory was used up; try a smaller batch_size"
         raise StoppedError(_stopped(cause, _last_begun(target), target), target) from error
-    except KeyboardInterrupt:
-        raise _interrupted(target) from None
     except GanutilsError:
         raise
     except Exception as error:  # papermill and nbformat raise many types for a notebook that is not in order
         reason = (str(error) or "no reason given").splitlines()[0]
         raise ReportError(f"{source} cannot be run: {type(error).__name__}: {reason}") from error
-    finally:
-        echo.close()
-    return target
+
+
+def _has_shown(target: Path) -> bool:
+    """Say whether a cell before the one that failed has shown anything."""
+    shown = [cell.outputs for cell in read(target).cells if cell.cell_type == "code" and cell.outputs]
+    return any(all(output.output_type != "error" for output in outputs) for outputs in shown)
 
 
 def read(path: Path) -> Any:
@@ -180,8 +198,8 @@ def _failed_cell(error: Any, target: Path) -> str:
     )
 
 
-def _interrupted(target: Path) -> StoppedError:
-    text = _stopped("it was interrupted", _last_begun(target), target)
+def _interrupted(target: Path, cell: Any | None = None) -> StoppedError:
+    text = _stopped("it was interrupted", cell or _last_begun(target), target)
     return StoppedError(text, target, was_interrupted=True)
 
 
