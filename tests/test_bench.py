@@ -147,16 +147,17 @@ def test_speeds_are_those_after_the_first_round_and_shares_of_the_peak(monkeypat
     assert row.note.startswith("50% of the ")
 
 
-def test_a_worker_trains_when_it_is_told_to_and_ends():
-    with worker.Worker(TINY, "plain") as plain:
-        assert min(plain.slice(), plain.slice()) > 0
-    assert plain._process.exitcode == 0
-
-
-def test_the_kit_s_side_trains_with_its_algorithms(monkeypatch, entered):
-    train = worker._kit(TINY, "", "fp32")
-    assert train() > 0
+def test_each_side_trains_and_the_kit_with_its_algorithms(entered):
+    assert worker._plain(TINY, "")() > 0
+    assert not entered
+    assert worker._kit(TINY, "", "fp32")() > 0
     assert len(entered) == 1
+
+
+def test_a_worker_trains_when_it_is_told_to_and_ends():
+    with worker.Worker(TINY, "fp32") as kit:
+        assert min(kit.slice(), kit.slice()) > 0
+    assert kit._process.exitcode == 0
 
 
 def test_scaling_times_each_point_with_the_algorithms_of_training(monkeypatch, entered, cpu_alone):
