@@ -12,6 +12,9 @@ from ganutils.params import unknown
 from ganutils.variants import get
 
 
+_STEADY = 3  # rounds of what varies little and takes half a minute a round
+
+
 def bench(names: Sequence[str], rounds: int) -> None:
     """Measure and print the named workloads, all of them if none is named.
 
@@ -37,13 +40,13 @@ def bench(names: Sequence[str], rounds: int) -> None:
 def _metrics(rounds: int) -> None:
     from ganutils.bench.metrics import rows
 
-    _print_table(rows(rounds))
+    _print_table(rows(min(rounds, _STEADY)))
 
 
 def _reports(rounds: int) -> None:
     from ganutils.bench.reports import rows
 
-    _print_table(rows(rounds))
+    _print_table(rows(min(rounds, _STEADY)))
 
 
 def _surroundings(rounds: int) -> None:

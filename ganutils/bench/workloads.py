@@ -13,7 +13,7 @@ from ganutils.update import Update
 
 @dataclass(frozen=True)
 class Workload:
-    """A variant with parameters, and the updates of one slice of time: two to five seconds on two cores."""
+    """A variant with parameters, and the updates of one slice of time: one to five seconds on two cores."""
 
     name: str
     variant: str
@@ -35,14 +35,14 @@ class Workload:
 CLIP = {"constraint": "clip", "optimizer": "rmsprop", "learning_rate": 5e-5, "beta2": 0.99}
 
 WORKLOADS = {
-    "dcgan-64": Workload("DCGAN 64", "dcgan", 10, {"image_size": 64}),
-    "dcgan-dense": Workload("dense DCGAN 32", "dcgan", 30, {"network": "dense"}),
-    "dcgan": Workload("DCGAN 32", "dcgan", 40),
-    "wgan-penalty": Workload("WGAN-GP, 5 critic steps", "wgan", 30),
-    "wgan-clip": Workload("WGAN clipping, 5 critic steps", "wgan", 60, CLIP),
-    "acgan": Workload("ACGAN 32", "acgan", 40),
-    "siamese-difference": Workload("Siamese 32, difference head", "siamese", 40),
-    "siamese-concat": Workload("Siamese 32, concat head", "siamese", 30, {"head": "concat"}),
+    "dcgan-64": Workload("DCGAN 64", "dcgan", 6, {"image_size": 64}),
+    "dcgan-dense": Workload("dense DCGAN 32", "dcgan", 20, {"network": "dense"}),
+    "dcgan": Workload("DCGAN 32", "dcgan", 24),
+    "wgan-penalty": Workload("WGAN-GP, 5 critic steps", "wgan", 20),
+    "wgan-clip": Workload("WGAN clipping, 5 critic steps", "wgan", 40, CLIP),
+    "acgan": Workload("ACGAN 32", "acgan", 24),
+    "siamese-difference": Workload("Siamese 32, difference head", "siamese", 15),
+    "siamese-concat": Workload("Siamese 32, concat head", "siamese", 20, {"head": "concat"}),
 }
 
 
