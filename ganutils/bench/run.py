@@ -11,7 +11,6 @@ from ganutils.hardware import choose
 from ganutils.params import unknown
 from ganutils.variants import get
 
-
 _STEADY = 3  # rounds of what varies little and takes half a minute a round
 
 
