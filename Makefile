@@ -27,6 +27,7 @@ lab: .venv/installed  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks/
 
 .venv/installed: pyproject.toml
+	@echo "Installing into .venv, PyTorch among others: some minutes without a word"
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	touch $@

@@ -43,7 +43,10 @@ def read_parameters(name: str) -> NotebookParams:
 
 
 def assigned_names(cells: Sequence[str]) -> list[str]:
-    """Return the names set in the last parameters cell that ran and in injected ones that ran after it."""
+    """Return the names set in the last parameters cell that ran and in injected ones that ran after it.
+
+    Raises `ParameterError` for a preset's line such as `epochs: 5`, which in Python sets nothing.
+    """
     found: dict[str, None] = {}
     for source in cells:
         first = source.lstrip().split("\n", 1)[0].rstrip()
@@ -52,6 +55,7 @@ def assigned_names(cells: Sequence[str]) -> list[str]:
         elif first != _INJECTED:
             continue
         for statement in ast.parse(source).body:
+            _refuse_annotation(statement)
             targets = (
                 statement.targets
                 if isinstance(statement, ast.Assign)
@@ -59,6 +63,12 @@ def assigned_names(cells: Sequence[str]) -> list[str]:
             )
             found |= {target.id: None for target in targets if isinstance(target, ast.Name)}
     return list(found)
+
+
+def _refuse_annotation(statement: ast.stmt) -> None:
+    if isinstance(statement, ast.AnnAssign) and statement.value is None:
+        name, value = (ast.unparse(part) for part in (statement.target, statement.annotation))
+        raise ParameterError(f"{name}: {value}: sets nothing in a notebook. Write {name} = {value}.")
 
 
 def _plain_names(shell: InteractiveShell) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from ganutils.errors import ParameterError
+from ganutils.params import nearest
 
 MOST_BYTES = 100_000  # a preset has some dozens of lines
 _PLAIN = (str, int, float, bool, datetime.date, type(None))
@@ -22,6 +23,9 @@ def read_preset(path: Path, asked: str) -> dict[str, Any]:
         with path.open("rb") as file:
             text = file.read(MOST_BYTES + 1)
         read = yaml.safe_load(text[:MOST_BYTES])
+    except FileNotFoundError:
+        near = nearest(path.name, sorted(file.name for file in path.parent.glob("*.yaml"))) or "."
+        raise ParameterError(f"{asked}: there is no such file{near}") from None
     # Beside its own errors the reader raises what int() and date() say about their text.
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise ParameterError(f"{asked}: cannot be read as YAML ({_reason(error)}).") from None

@@ -68,3 +68,10 @@ def test_tables_format_numbers_and_escape_bars(shown):
         "| a\\|b | 3,576,704 | 0.1235 |",
     ]
     assert about["ganutils"] == {"role": "table", "caption": "Caption."}
+
+
+@pytest.mark.parametrize("line", ["epochs: 5", "classes: 'cat'"])
+def test_a_line_of_a_preset_that_sets_nothing_is_refused(line):
+    name, value = line.split(": ")
+    with pytest.raises(ParameterError, match=f"sets nothing in a notebook. Write {name} = {value}"):
+        assigned_names([f"{OWN}\n{line}"])

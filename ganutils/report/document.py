@@ -145,7 +145,7 @@ def _parameters(head: Front) -> str:
     caption += (
         f" ({len(head.parameters)}; {changed} changed for this run, in bold)."
         if changed
-        else ", all at their defaults."
+        else ", as the first cell has them."
     )
     rows = [f"({_row(parameter)})" for parameter in head.parameters]
     return call("parameters-table", array(rows), content(escape(caption)))
