@@ -1,15 +1,14 @@
 """RunParams: every knob that all runs share, with its unit, bounds and default; strict reading."""
 
 import datetime
-import difflib
 import re
-from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from ganutils.errors import ParameterError
+from ganutils.names import nearest
 
 FEWEST = 10  # images that metrics need: parts of the Inception score, more than neighbours in coverage
 PriorKind = Literal["normal", "uniform", "laplace", "truncated", "sphere"]
@@ -204,18 +203,6 @@ def is_sampled(epoch: int, sample_epochs: str) -> bool:
         number = int(match[2])
         chosen |= epoch % number == 0 if match[1] else epoch == number
     return chosen
-
-
-def nearest(name: str, names: Any) -> str:
-    """Return ", did you mean 'x'?" for the most similar of `names`, or an empty text."""
-    found = difflib.get_close_matches(str(name), [str(other) for other in names], n=1, cutoff=0.5)
-    return f", did you mean {found[0]!r}?" if found else ""
-
-
-def unknown(kind: str, name: str, names: Sequence[str]) -> ParameterError:
-    """Return the error that no `kind` is called `name`, with the nearest of `names` and all of them."""
-    near = nearest(name, names) or "."
-    return ParameterError(f"There is no {kind} {name!r}{near} There are {', '.join(names)}.")
 
 
 def _explain(cls: type[NotebookParams], detail: ErrorDetails) -> str:

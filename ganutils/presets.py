@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from ganutils.errors import ParameterError
-from ganutils.params import nearest
+from ganutils.names import nearest
 
 MOST_BYTES = 100_000  # a preset has some dozens of lines
 _PLAIN = (str, int, float, bool, datetime.date, type(None))

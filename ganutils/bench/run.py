@@ -8,7 +8,7 @@ from ganutils.bench.workloads import WORKLOADS
 from ganutils.environment import facts
 from ganutils.errors import ParameterError
 from ganutils.hardware import choose
-from ganutils.params import unknown
+from ganutils.names import unknown
 from ganutils.variants import get
 
 _STEADY = 3  # rounds of what varies little and takes half a minute a round

@@ -5,7 +5,8 @@ import pkgutil
 from types import ModuleType
 
 from ganutils import variants
-from ganutils.params import NotebookParams, unknown
+from ganutils.names import unknown
+from ganutils.params import NotebookParams
 
 
 def names() -> list[str]:

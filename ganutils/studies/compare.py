@@ -8,7 +8,8 @@ from pydantic import field_validator
 
 from ganutils.finished import FinishedRun
 from ganutils.measurements import Scale
-from ganutils.params import NotebookParams, knob, nearest
+from ganutils.names import nearest
+from ganutils.params import NotebookParams, knob
 from ganutils.paths import project_root, resolve
 from ganutils.runs import RunDir, known_runs
 

@@ -15,8 +15,9 @@ from ganutils.errors import RunError
 from ganutils.hardware import choose
 from ganutils.latents import contrast, diversity, effects, from_normal, pixel_statistics, standard_error
 from ganutils.metrics.judge import Judge, judge
+from ganutils.names import nearest
 from ganutils.objective import Gan
-from ganutils.params import PriorKind, knob, nearest
+from ganutils.params import PriorKind, knob
 from ganutils.paths import resolve
 from ganutils.prior import interpolate, traverse
 from ganutils.runs import RunDir, known_runs

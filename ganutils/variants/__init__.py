@@ -10,8 +10,9 @@ from torch import Tensor
 from ganutils.data import Dataset
 from ganutils.errors import RunError
 from ganutils.hardware import choose
+from ganutils.names import unknown
 from ganutils.objective import Gan
-from ganutils.params import RunParams, unknown
+from ganutils.params import RunParams
 from ganutils.runs import RunDir
 from ganutils.sampling import recalibrate
 from ganutils.streams import stream
