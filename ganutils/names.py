@@ -9,7 +9,7 @@ from ganutils.errors import ParameterError
 
 def nearest(name: str, names: Any) -> str:
     """Return ", did you mean 'x'?" for the most similar of `names`, or an empty text."""
-    found = difflib.get_close_matches(str(name), [str(other) for other in names], n=1, cutoff=0.5)
+    found = difflib.get_close_matches(str(name), [str(other) for other in names], n=1)
     return f", did you mean {found[0]!r}?" if found else ""
 
 

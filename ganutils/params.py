@@ -209,10 +209,10 @@ def _explain(cls: type[NotebookParams], detail: ErrorDetails) -> str:
     value = detail["input"]
     name = str(detail["loc"][0] if detail["loc"] else value)  # a name that is no text has none
     if name not in cls.model_fields:
-        return (
-            f"There is no parameter {name!r}{nearest(name, cls.model_fields) or '.'} "
-            f"`ganutils params {cls.variant}` lists them all."
-        )
+        from ganutils.elsewhere import hint  # reads all notebooks' parameters
+
+        told = hint(name, cls.model_fields)
+        return f"There is no parameter {name!r}{told} `ganutils params {cls.variant}` lists them all."
     rule = detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     allowed = get_args(cls.model_fields[name].annotation)
     if detail["type"] == "literal_error":

@@ -2,6 +2,7 @@ import datetime
 
 import pytest
 
+from ganutils import elsewhere, variants
 from ganutils.errors import ParameterError
 from ganutils.params import is_sampled, parameters_cell
 from ganutils.variants import dcgan
@@ -44,12 +45,28 @@ def test_bad_values_are_named_with_what_is_allowed(values, parts):
             "epoch",
             "There is no parameter 'epoch', did you mean 'epochs'? `ganutils params dcgan` lists them all.",
         ),
+        (
+            "constraint",
+            "There is no parameter 'constraint' here, but in wgan. `ganutils params dcgan` lists them all.",
+        ),
+        (
+            "nz",
+            "There is no parameter 'nz': it is called 'latent_size'. `ganutils params dcgan` lists them all.",
+        ),
     ],
 )
 def test_an_unknown_parameter_is_told_in_whole_sentences(name, told):
     with pytest.raises(ParameterError) as caught:
         dcgan.Params(**{name: 3})
     assert str(caught.value) == told
+
+
+def test_what_scripts_call_a_parameter_is_the_name_of_one():
+    everywhere = {
+        name for notebook in variants.names() for name in variants.get(notebook).Params.model_fields
+    }
+    assert set(elsewhere._CUSTOMARY.values()) <= everywhere
+    assert not everywhere & set(elsewhere._CUSTOMARY)
 
 
 def test_every_bad_value_has_a_line():

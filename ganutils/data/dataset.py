@@ -1,6 +1,5 @@
 """Images in memory with their labels and class names: what a run is trained on and measured against."""
 
-import difflib
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ganutils.errors import ParameterError
+from ganutils.names import nearest
 
 NAMES_SHOWN = 12  # longer lists of classes are cut in messages and summaries
 RESIZE_BLOCK = 1024  # images per resizing step: bounds the memory of the float copy
@@ -155,11 +155,10 @@ def _class_index(entry: str, spec: str, classes: tuple[str, ...]) -> int:
     # Names come first: folders are often called "0", "1", ... in another order than the alphabet's.
     if entry.isascii() and entry.isdigit() and int(entry) < len(classes):
         return int(entry)
-    near = difflib.get_close_matches(entry.casefold(), folded, n=1)
-    hint = f" Did you mean {classes[folded.index(near[0])]!r}?" if near else ""
     raise ParameterError(
-        f"classes={spec!r}: there is no class {entry!r}; allowed are {_shortened(classes)}, or their "
-        f'numbers 0 to {len(classes) - 1}, separated by commas, or "" for all.{hint}'
+        f"classes={spec!r}: there is no class {entry!r}{nearest(entry, classes) or '.'} "
+        f"Allowed are {_shortened(classes)}, or their numbers 0 to {len(classes) - 1}, "
+        'separated by commas, or "" for all.'
     )
 
 

@@ -1,6 +1,5 @@
 """One function that finds the images which a run's parameters ask for."""
 
-import difflib
 import itertools
 import json
 import sys
@@ -18,6 +17,7 @@ from ganutils.data.layout import is_picture
 from ganutils.data.shapes import CLASSES as SHAPE_CLASSES
 from ganutils.data.shapes import shapes
 from ganutils.errors import ParameterError
+from ganutils.names import nearest
 from ganutils.params import RunParams
 
 DATASETS = ("auto", "cifar10", "image_folder", "shapes")
@@ -107,9 +107,8 @@ def load_dataset(params: RunParams) -> Dataset:
 
 def _check(dataset: str, split: str, image_size: int, n_images: int) -> None:
     if dataset not in DATASETS:
-        near = difflib.get_close_matches(str(dataset).lower(), DATASETS, n=1)
-        hint = f' Did you mean "{near[0]}"?' if near else ""
-        raise ParameterError(f"dataset={dataset!r}: allowed are {', '.join(DATASETS)}.{hint}")
+        near = nearest(str(dataset).lower(), DATASETS) or "."
+        raise ParameterError(f"dataset={dataset!r}: allowed are {', '.join(DATASETS)}{near}")
     if split not in SHAPES_COUNT:
         raise ParameterError(f"split={split!r}: allowed are {', '.join(SHAPES_COUNT)}.")
     if not IMAGE_SIZES[0] <= image_size <= IMAGE_SIZES[1]:

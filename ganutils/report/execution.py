@@ -1,6 +1,5 @@
 """Running a notebook with parameters: names are checked first, and a failure is told on one screen."""
 
-import difflib
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -141,10 +140,9 @@ def check_names(notebook: Any, parameters: Mapping[str, Any], path: Path) -> Non
         return
     if cell is None:
         raise ParameterError(f"{path} takes no parameters: none of its cells has the tag `parameters`.")
-    lines = []
-    for name in unknown:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        lines.append(f"{path} has no parameter {name!r}" + (f"; did you mean {near[0]!r}?" if near else "."))
+    from ganutils.elsewhere import hint  # reads all notebooks' parameters
+
+    lines = [f"{path} has no parameter {name!r}{hint(name, known)}" for name in unknown]
     raise ParameterError("\n".join([*lines, f"Its parameters are: {', '.join(known)}."]))
 
 

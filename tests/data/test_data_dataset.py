@@ -40,7 +40,7 @@ def test_names_that_are_numbers_win_over_positions():
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ("cat,dgo", ["classes='cat,dgo'", "'dgo'", "cat, dog, Frog", "Did you mean 'dog'?"]),
+        ("cat,dgo", ["classes='cat,dgo'", "'dgo'", "cat, dog, Frog", "did you mean 'dog'?"]),
         ("3", ["'3'", "0 to 2"]),
         ("-1", ["'-1'"]),
         ("²", ["'²'"]),

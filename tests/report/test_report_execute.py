@@ -34,7 +34,7 @@ def test_report_lies_in_reports_by_default_and_never_over_its_source(write, tmp_
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"epoch": 3}, "has no parameter 'epoch'; did you mean 'epochs'"),
+        ({"epoch": 3}, "has no parameter 'epoch', did you mean 'epochs'"),
         ({"qqqq": 1}, "Its parameters are: epochs, name"),
     ],
 )
