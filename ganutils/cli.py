@@ -121,7 +121,7 @@ def _run(options: argparse.Namespace) -> None:
     run = RunDir.open(params, dataset)
     begun = time.monotonic()
     history = train(gan, dataset, params, run)
-    print(f"{run}: {history.epoch} of {params.epochs} epochs, {history.minutes:.1f} minutes")
+    print(f"{run}: {history.reached(params.epochs)} epochs, {history.minutes:.1f} minutes")
     time_was_up = 0 < 60 * params.max_minutes <= time.monotonic() - begun
     if history.epoch < params.epochs and not time_was_up:
         raise KeyboardInterrupt

@@ -82,6 +82,11 @@ class History:
         """Finished epochs."""
         return int(self.epochs[-1]["epoch"]) if self.epochs else 0
 
+    def reached(self, epochs: int) -> str:
+        """Return "3.52 of 4", the epochs passed so far, the unfinished one in part, of all."""
+        passed = max(self.epoch, self.updates[-1]["epoch"] if self.updates else 0)
+        return f"{round(passed, 2):g} of {epochs}"
+
     @property
     def step(self) -> int:
         """Discriminator updates so far."""

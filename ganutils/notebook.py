@@ -145,7 +145,7 @@ def show_environment(run: RunDir) -> None:
         ("Run folder", f"`{run}`"),
         ("Data", f"{data['label']}, {data['split']} split, {data['count']:,} images"),
         ("Source", data.get("source", "not recorded")),
-        ("Epochs", f"{history.epoch} of {described['params']['epochs']}"),
+        ("Epochs", history.reached(described["params"]["epochs"])),
         ("Updates", f"discriminator {last['step']:,}, generator {last['g_step']:,}"),
         ("Training time", f"{history.minutes:.1f} minutes, {history.images_per_second:.0f} images/s"),
         ("Seed", str(described["params"]["seed"])),

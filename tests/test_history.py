@@ -118,3 +118,16 @@ def test_a_long_history_is_read_in_little_memory(path):
     numbers = 30_000 * 9 * 8  # bytes
     assert kept < 1.5 * numbers
     assert peak < 5 * numbers  # as dictionaries they would take 15 times as much
+
+
+@pytest.mark.parametrize(
+    ("updates", "epochs", "told"),
+    [
+        ([], [], "0 of 4"),
+        ([{"step": 1, "epoch": 0.5}], [], "0.5 of 4"),
+        ([{"step": 2, "epoch": 1.0}], [{"epoch": 1}], "1 of 4"),
+        ([{"step": 7, "epoch": 3.516}], [{"epoch": 3}], "3.52 of 4"),
+    ],
+)
+def test_epochs_passed_are_those_finished_and_the_part_of_another(updates, epochs, told):
+    assert History(updates, epochs).reached(4) == told

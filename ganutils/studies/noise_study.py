@@ -135,7 +135,7 @@ class Study:
             ("Parameters of training", "in the run folder" if self.params.run else "in this notebook"),
             ("Variant", f"{described['variant']}, {params['image_size']} pixels"),
             ("Data", f"{data['label']}, {data['split']} split, {data['count']:,} images"),
-            ("Epochs", f"{self.run.history().epoch} of {params['epochs']}"),
+            ("Epochs", self.run.history().reached(params["epochs"])),
             ("Prior of training", f"{prior.kind}, standard deviation {self.deviation:.3g}"),
             ("Latent size", prior.size),
             ("Classes given to the generator", prior.classes or "none"),
