@@ -12,7 +12,7 @@ from ganutils import variants
 from ganutils.data import Dataset, to_uint8
 from ganutils.finished import FinishedRun
 from ganutils.history import History
-from ganutils.measurements import Measurement, Scale, best, floor_of
+from ganutils.measurements import Measurement, Scale, Title, best, floor_of
 from ganutils.sampling import generate
 from ganutils.streams import stream
 from ganutils.variety import nearest_distances, repeated_rate
@@ -76,7 +76,7 @@ def variety(runs: Sequence[FinishedRun], dataset: Dataset, count: int, seed: int
     ]
 
 
-def metrics(runs: Sequence[FinishedRun], scales: dict[Scale, str]) -> list[Quantity]:
+def metrics(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> list[Quantity]:
     """Return the last value of every metric and protocol of `scales`, and the floor as that of real images.
 
     Where a run was measured after several epochs, the best value and its epoch follow.
@@ -86,7 +86,7 @@ def metrics(runs: Sequence[FinishedRun], scales: dict[Scale, str]) -> list[Quant
         series = {run.number: some for run in runs if (some := run.of_scale(scale))}
         floor = floor_of((run.folder for run in runs), scale)
         real = None if floor is None else floor.value
-        found.append(_measured(title, ".4g", series, lambda some: some[-1].value, real))
+        found.append(_measured(str(title), ".4g", series, lambda some: some[-1].value, real))
         if any(len(some) > 1 for some in series.values()):
             found.append(_measured(f"best {title}", ".4g", series, lambda some: best(some).value, real))
             epochs = {number: best(some).epoch for number, some in series.items()}

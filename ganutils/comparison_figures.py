@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from ganutils.figures import draw_line, hold_most, tiles
 from ganutils.finished import FinishedRun
-from ganutils.measurements import Scale, is_rising
+from ganutils.measurements import Scale, Title, is_rising
 from ganutils.style import STYLE, WIDTH, look
 
 _TALLEST = 6.4  # inches: the figure of all losses leaves room for text on its page
@@ -109,7 +109,7 @@ def wrapped(text: str, width: int) -> list[str]:
     return [line.strip() for line in lines]
 
 
-def metric(runs: Sequence[FinishedRun], scales: dict[Scale, str], spent: str) -> Figure:
+def metric(runs: Sequence[FinishedRun], scales: dict[Scale, Title], spent: str) -> Figure:
     """Draw metrics against what was spent: `minutes`, `g_step` or `step`; a panel a metric and protocol.
 
     `scales` maps each metric and protocol to the title of its panel.

@@ -9,7 +9,7 @@ from typing import Any
 from ganutils.diagnosis import diagnose_run
 from ganutils.diagnosis.findings import Light
 from ganutils.finished import FinishedRun
-from ganutils.measurements import Scale, best, floor_of, is_rising
+from ganutils.measurements import Scale, Title, best, floor_of, is_rising
 
 Table = tuple[list[tuple], tuple[str, ...]]
 
@@ -17,20 +17,20 @@ _NOTHING = "–"
 _ACROSS = 8  # runs side by side in a table
 
 
-def overview(runs: Sequence[FinishedRun], scales: dict[Scale, str]) -> Table:
+def overview(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> Table:
     """Return a row a run: model, data, length, cost, size, and its best numbers with protocol and floor."""
     header = ("Run", "Model", "Data, images", "Epochs", "Updates D / G", "Minutes", "Weights G / D")
     floors = _floors(runs, scales)
     return [_row(run, scales, floors) for run in runs], (*header, "Best metric (floor)", "At epoch")
 
 
-def _floors(runs: Sequence[FinishedRun], scales: dict[Scale, str]) -> dict[Scale, str]:
+def _floors(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> dict[Scale, str]:
     """Return what real images score that were not trained on, for each scale where that was measured."""
     found = {scale: floor_of((run.folder for run in runs), scale) for scale in scales}
     return {scale: f"{floor.value:.4g}" for scale, floor in found.items() if floor is not None}
 
 
-def _row(run: FinishedRun, scales: dict[Scale, str], floors: dict[Scale, str]) -> tuple:
+def _row(run: FinishedRun, scales: dict[Scale, Title], floors: dict[Scale, str]) -> tuple:
     data, end, planned = run.described["data"], run.history.epochs[-1], run.params["epochs"]
     tops = {scale: best(found) for scale in scales if (found := run.of_scale(scale))}
     told = [
@@ -114,7 +114,7 @@ def _setting(run: FinishedRun, name: str) -> str:
     return "(empty)" if value == "" else str(value)
 
 
-def ranking(runs: Sequence[FinishedRun], scales: dict[Scale, str]) -> Table:
+def ranking(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> Table:
     """Return a row for each run and scale: the scales apart, and within each the best run first.
 
     The floor is what real images score that were not trained on. The last value is that of the last epoch
@@ -128,14 +128,14 @@ def ranking(runs: Sequence[FinishedRun], scales: dict[Scale, str]) -> Table:
             last = run.of_scale(scale)[-1]
             cost = f"{run.spent(top.epoch, 'minutes'):.3g}", run.spent(top.epoch, "g_step")
             first, end = (f"{top.value:.4g}", top.epoch), (f"{last.value:.4g}", last.epoch)
-            rows.append((title, run.label, *first, *cost, *end, floors.get(scale, _NOTHING)))
+            rows.append((str(title), run.label, *first, *cost, *end, floors.get(scale, _NOTHING)))
     header = ("Metric", "Run", "Best", "at epoch", "after minutes", "G updates", "Last", "at epoch", "Floor")
     return rows, header
 
 
-def protocols(scales: dict[Scale, str]) -> Table:
+def protocols(scales: dict[Scale, Title]) -> Table:
     """Return a row a protocol: its letter and what it says."""
-    lettered = {_letter(title): protocol for (_, protocol), title in scales.items()}
+    lettered = {title.letter: protocol for (_, protocol), title in scales.items()}
     rows = [
         (letter, p.reference_marked, p.n_real, p.n_fake, p.network_marked, p.resizer, p.precision)
         for letter, p in sorted(lettered.items())
@@ -143,7 +143,7 @@ def protocols(scales: dict[Scale, str]) -> Table:
     return rows, ("Protocol", "Reference", "Real", "Generated", "Network", "Resizer", "Precision")
 
 
-def absences(runs: Sequence[FinishedRun], scales: dict[Scale, str]) -> str:
+def absences(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> str:
     """Say in words why a run is missing from a ranking and its figures; empty if none is."""
     if not scales:
         return (
@@ -156,17 +156,13 @@ def absences(runs: Sequence[FinishedRun], scales: dict[Scale, str]) -> str:
         for run in runs:
             if not run.of_scale(scale):
                 others = [scales[one.scale] for one in run.measurements if one.name == scale[0]]
-                letters = [_letter(other) for other in others]
+                letters = [other.letter for other in others]
                 why = f"measured by another protocol, {_listed(letters)}" if letters else "not measured"
                 missing.setdefault(why, []).append(str(run.number))
         if missing:
             told = "; ".join(f"{_numbered(numbers)}, {why}" for why, numbers in missing.items())
-            titles.setdefault(told, []).append(title)
+            titles.setdefault(told, []).append(str(title))
     return "\n".join(f"- Missing from {_listed(names)}: {told}." for told, names in titles.items())
-
-
-def _letter(title: str) -> str:
-    return title.rpartition(" ")[2].strip("()")
 
 
 def latents_in_words(runs: Sequence[FinishedRun], count: int) -> str:

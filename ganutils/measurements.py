@@ -10,7 +10,7 @@ same name and protocol, share a ranking or an axis.
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -54,6 +54,16 @@ class Protocol(BaseModel):
 
 
 Scale = tuple[str, Protocol]  # name of the metric and protocol
+
+
+class Title(NamedTuple):
+    """What a metric and protocol are called where several are compared: "FID (A)"."""
+
+    name: str
+    letter: str  # of the protocol
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.letter})"
 
 
 class Measurement(BaseModel):

@@ -177,7 +177,7 @@ def test_protocols_are_never_mixed(made):
     made("c")
     runs = read()
     scales = compare.scales(runs)
-    assert list(scales.values()) == ["FID (A)", "FID (B)"]
+    assert [str(title) for title in scales.values()] == ["FID (A)", "FID (B)"]
     rows, _ = comparison_tables.ranking(runs, scales)
     assert rows == [
         ("FID (A)", "2: b", "8", 1, "0.5", 1, "8.5", 2, "–"),

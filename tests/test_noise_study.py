@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from ganutils import latent_figures, variants
+from ganutils import latent_figures, latent_numbers, variants
 from ganutils.data import Dataset
 from ganutils.errors import ParameterError, RunError
 from ganutils.latents import ranking
@@ -55,8 +55,8 @@ def test_runs_of_every_kind_of_generator_are_studied(finished, variant):
     z, labels = study.latents("test", 3)
     assert study.varied(z[0], labels[0], 2).shape == (5, 3, 32, 32)
     assert study.effects().shape == (6, 2)
-    rows = noise_study.statistics(study)
-    assert {len(row) for row in rows} == {len(noise_study.STATISTICS)}
+    rows = latent_numbers.statistics(study)
+    assert {len(row) for row in rows} == {len(latent_numbers.STATISTICS)}
     assert [row[0] for row in rows][1:3] == ["real, not trained on", "normal"]
     assert rows[2][-2] == "0.0"
     assert [row[-1] for row in rows][1:] == ["not measured"] * 8
@@ -86,7 +86,7 @@ def test_fid_and_kid_of_each_row_are_those_of_its_first_images(finished, monkeyp
     monkeypatch.setattr(
         "ganutils.metrics.references.floor", lambda run, real, n: Floor(held_out, "held out", real)
     )
-    rows = noise_study.statistics(study)
+    rows = latent_numbers.statistics(study)
     assert rows[0][-1] == ""
     floor, own, *_, last = (float(row[-1].split(",")[0]) for row in rows[1:])
     assert own == pytest.approx(0.0, abs=0.1)  # the trained prior against its own images
@@ -126,7 +126,7 @@ def test_effects_count_in_standard_deviations(finished):
     effect = study.effects()
     torch.testing.assert_close(study.effects(torch.eye(6)), effect)
     assert sorted(ranking(effect)) == list(range(6))
-    assert noise_study.with_errors(torch.tensor([[1.0, 3.0], [2.0, 2.0]])) == ["2.0 ± 1.0", "2.0 ± 0.0"]
+    assert latent_numbers.with_errors(torch.tensor([[1.0, 3.0], [2.0, 2.0]])) == ["2.0 ± 1.0", "2.0 ± 0.0"]
 
 
 def test_ways_join_the_same_pairs(finished):
@@ -135,7 +135,7 @@ def test_ways_join_the_same_pairs(finished):
     for (a, images_a), (b, images_b) in zip(straight, spherical, strict=True):
         torch.testing.assert_close(a[[0, -1]], b[[0, -1]])
         assert images_a.shape == images_b.shape == (5, 3, 32, 32)
-    panels = noise_study.ways_compared(study)
+    panels = latent_numbers.ways_compared(study)
     for lines in panels.values():
         assert [values.shape for values in lines.values()] == [(5, 10), (5, 10)]
 

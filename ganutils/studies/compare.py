@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import field_validator
 
 from ganutils.finished import FinishedRun
-from ganutils.measurements import Scale
+from ganutils.measurements import Scale, Title
 from ganutils.names import nearest
 from ganutils.params import NotebookParams, knob
 from ganutils.paths import project_root, resolve
@@ -48,7 +48,7 @@ def read(params: Params) -> list[FinishedRun]:
     return runs
 
 
-def scales(runs: list[FinishedRun]) -> dict[Scale, str]:
+def scales(runs: list[FinishedRun]) -> dict[Scale, Title]:
     """Return each metric and protocol that occurs, with a title such as "FID (A)": protocols are lettered.
 
     Numbers about single classes are left out.
@@ -58,10 +58,10 @@ def scales(runs: list[FinishedRun]) -> dict[Scale, str]:
     letters: dict[Any, str] = {}
     for _, protocol in found:
         letters.setdefault(protocol, _letter(len(letters)))
-    return {(name, protocol): f"{name} ({letters[protocol]})" for name, protocol in found}
+    return {(name, protocol): Title(name, letters[protocol]) for name, protocol in found}
 
 
-def headline(scales: dict[Scale, str]) -> dict[Scale, str]:
+def headline(scales: dict[Scale, Title]) -> dict[Scale, Title]:
     """Return FID and KID alone, which have room in an overview; everything if neither was measured."""
     found = {scale: title for scale, title in scales.items() if scale[0] in ("FID", "KID")}
     return found or scales
