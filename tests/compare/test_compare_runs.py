@@ -1,0 +1,96 @@
+import json
+
+import pytest
+from compared_runs import PROTOCOL, read
+
+from ganutils import comparison_figures, comparison_tables
+from ganutils.errors import ParameterError, RunError
+from ganutils.studies import compare
+
+
+def test_runs_keep_their_order_and_come_once(made):
+    for name in ("a", "b", "c"):
+        made(name)
+    found = read(" runs/c, runs/* ,runs/a/,./runs/b")
+    assert [run.label for run in found] == ["1: c", "2: a", "3: b"]
+    assert [run.name for run in compare.read(compare.Params(runs=["runs/b", "runs/a"]))] == ["b", "a"]
+
+
+def test_equal_names_in_different_folders_are_told_apart(made):
+    made("one/x")
+    made("two/x")
+    assert [run.name for run in read("runs/one/x,runs/two/*")] == ["runs/one/x", "runs/two/x"]
+
+
+def test_a_pattern_takes_only_run_folders(made, tmp_path):
+    made("a")
+    (tmp_path / "runs" / "notes").mkdir()
+    (tmp_path / "runs" / "list.txt").write_text("")
+    assert [run.name for run in read()] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("runs", "message"),
+    [
+        ("", "names no run; name at least one run folder"),
+        (" , ", "names no run"),
+        ("runs/nope", "there is no folder 'runs/nope'"),
+        ("runs/god", "did you mean 'runs/good'?"),
+        ("runs/good,runs/z*", "no run folder matches 'runs/z*'"),
+        ("runs/empty", "'runs/empty' is no run folder, as it has no params.json"),
+        ("runs/good/params.json", "there is no folder 'runs/good/params.json'"),
+        ("runs/blind", "'runs/blind' has no sample grid"),
+        ("runs/half", "'runs/half' has finished 1 of 2 epochs"),
+    ],
+)
+def test_bad_runs_are_one_clear_error(made, tmp_path, runs, message):
+    made("good")
+    made("half", finished=1)
+    for sheet in (made("blind").path / "samples").glob("epoch-*.png"):
+        sheet.unlink()
+    (tmp_path / "runs" / "empty").mkdir()
+    with pytest.raises(ParameterError) as caught:
+        read(runs)
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(f"runs={runs!r}: ")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_without_any_run_the_error_says_how_to_make_one():
+    with pytest.raises(ParameterError, match="ganutils run dcgan"):
+        read()
+
+
+def test_unfinished_runs_are_compared_on_request(made):
+    made("half", finished=1)
+    (row,), _ = comparison_tables.overview(read(unfinished=True), {})
+    assert row[3] == "1 of 2"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "Invalid JSON"),
+        ('[{"name": "FID", "value": 1, "epoch": 1}]', "0.protocol: Field required"),
+        (json.dumps([{"name": "F", "value": 1, "epoch": 9, "protocol": PROTOCOL}]), "F of epoch 9"),
+        (json.dumps([{"name": "F", "value": 1, "epoch": 1, "protocol": {**PROTOCOL, "x": 1}}]), "protocol.x"),
+        ('[{"name": "FID", "value": "NaN", "epoch": 1, "protocol": {}}]', "0.value"),
+    ],
+)
+def test_a_broken_metrics_file(made, content, message):
+    (made("a").path / "metrics.json").write_text(content)
+    with pytest.raises(RunError) as caught:
+        read()
+    assert message in str(caught.value)
+    assert "metrics.json" in str(caught.value)
+
+
+def test_a_run_of_an_unknown_variant_can_still_be_compared(made):
+    made("a")
+    run = made("b")
+    described = json.loads((run.path / "params.json").read_text())
+    (run.path / "params.json").write_text(json.dumps({**described, "variant": "gone"}))
+    runs = read()
+    assert comparison_tables.overview(runs, {})[0][1][6] == "unknown"
+    assert "latents of run 2 are unknown" in comparison_tables.latents_in_words(runs, 8)
+    comparison_figures.strip(runs, 8)

@@ -1,0 +1,139 @@
+import json
+
+import pytest
+from compared_runs import measured, read
+
+from ganutils import comparison_tables, measurements
+from ganutils.studies import compare
+from ganutils.variants import wgan
+
+
+def test_overview_rows_equal_the_histories(made):
+    run = made("a", epochs=3)
+    measured(run, ("FID", 9.0, 1, {}), ("FID", 7.0, 2, {}), ("FID", 8.0, 3, {}), ("recall", 0.5, 3, {}))
+    made("b", wgan)
+    runs = read()
+    rows, header = comparison_tables.overview(runs, compare.scales(runs))
+    assert len(header) == len(rows[0])
+    assert rows[0][:6] == ("1: a", "dcgan", "toy, 40", "3", "6 / 3", "3")
+    assert rows[0][7:] == ("FID (A): 7; recall (A): 0.5", "2; 3")
+    assert rows[1][:6] == ("2: b", "wgan", "toy, 40", "2", "4 / 2", "1.5")
+    assert rows[1][7:] == ("not measured", "–")
+    gan = wgan.build(wgan.Params(width=4), 2)
+    counted = [sum(weight.numel() for weight in net.parameters()) for net in gan[:2]]
+    assert rows[1][6] == " / ".join(f"{count / 1000:.3g}k" for count in counted)
+
+
+def test_what_is_equal_and_what_differs(made):
+    made("a")
+    made("b", seed=1, d_steps=5)
+    made("c")
+    rows, _ = comparison_tables.common_ground(read())
+    table = {name: (verdict, value) for name, verdict, value in rows}
+    assert table["Batch size"] == ("equal", "20")
+    assert table["Generator updates"] == ("equal", "2")
+    assert table["Seed"] == ("**differ**", "0 (runs 1 and 3); 1 (run 2)")
+    assert table["Images"][0] == "equal"
+    assert table["Discriminator updates for one of the generator"][1] == "1 (runs 1 and 3); 5 (run 2)"
+
+
+def test_differing_parameters_leave_out_what_is_equal_and_what_is_beside_training(made):
+    made("a", author="x")
+    old = made("b", wgan, learning_rate=0.0002, beta1=0.5, beta2=0.999, d_steps=1)
+    described = json.loads((old.path / "params.json").read_text())
+    del described["params"]["schedule"]  # as if made before the kit had it
+    (old.path / "params.json").write_text(json.dumps(described))
+    ((rows, header),) = comparison_tables.differing_parameters(read())
+    assert header == ("Parameter", "Run 1", "Run 2")
+    names = {row[0] for row in rows}
+    assert {"`constraint`", "`network`"} <= names
+    assert names.isdisjoint({"`author`", "`run`", "`seed`", "`schedule`", "`learning_rate`"})
+    assert ("`penalty`", "–", "10.0") in rows
+
+
+def test_many_runs_are_spread_over_several_tables(made):
+    for seed in range(10):
+        made(f"r{seed}", seed=seed)
+    parts = comparison_tables.differing_parameters(read())
+    assert [len(header) for _, header in parts] == [9, 3]
+    assert parts[1][0] == [("`seed`", "8", "9")]
+
+
+def test_protocols_are_never_mixed(made):
+    measured(made("a"), ("FID", 9.0, 1, {}), ("FID", 5.0, 2, {"n_fake": 20}))
+    measured(made("b"), ("FID", 8.0, 1, {}), ("FID", 8.5, 2, {}))
+    made("c")
+    runs = read()
+    scales = compare.scales(runs)
+    assert [str(title) for title in scales.values()] == ["FID (A)", "FID (B)"]
+    rows, _ = comparison_tables.ranking(runs, scales)
+    assert rows == [
+        ("FID (A)", "2: b", "8", 1, "0.5", 1, "8.5", 2, "–"),
+        ("FID (A)", "1: a", "9", 1, "0.5", 1, "9", 1, "–"),
+        ("FID (B)", "1: a", "5", 2, "1.5", 2, "5", 2, "–"),
+    ]
+    assert [row[:4] for row in comparison_tables.protocols(scales)[0]] == [
+        ("A", "toy train", 40, 30),
+        ("B", "toy train", 40, 20),
+    ]
+    words = comparison_tables.absences(runs, scales)
+    assert words.splitlines() == [
+        "- Missing from FID (A): run 3, not measured.",
+        "- Missing from FID (B): run 2, measured by another protocol, A; run 3, not measured.",
+    ]
+    with pytest.raises(ValueError, match="no common best"):
+        measurements.best(runs[0].measurements)
+
+
+def test_the_floor_stands_beside_numbers_of_its_own_protocol_only(made):
+    other = {"n_fake": 20}
+    measured(made("a"), ("FID", 9.0, 1, {}), ("KID", 0.5, 1, {}), floors=[("FID", 3.0, 1, {})])
+    measured(made("b"), ("FID", 8.0, 1, {}), ("FID", 5.0, 2, other), floors=[("FID", 4.0, 1, {"n_real": 7})])
+    runs = read()
+    scales = compare.scales(runs)
+    rows, header = comparison_tables.ranking(runs, scales)
+    assert header[-1] == "Floor"
+    assert [(row[0], row[1], row[-1]) for row in rows] == [
+        ("FID (A)", "2: b", "3"),
+        ("FID (A)", "1: a", "3"),
+        ("FID (B)", "2: b", "–"),
+        ("KID (A)", "1: a", "–"),
+    ]
+    overview, _ = comparison_tables.overview(runs, scales)
+    assert [row[7] for row in overview] == ["FID (A): 9 (3); KID (A): 0.5", "FID (A): 8 (3); FID (B): 5"]
+
+
+def test_the_best_of_rising_metrics_is_the_highest(made):
+    measured(made("a"), ("precision", 0.2, 1, {}), ("precision", 0.6, 2, {}))
+    measured(made("b"), ("precision", 0.7, 1, {}))
+    runs = read()
+    rows, _ = comparison_tables.ranking(runs, compare.scales(runs))
+    assert [(row[1], row[2]) for row in rows] == [("2: b", "0.7"), ("1: a", "0.6")]
+
+
+def test_without_metrics_a_sentence_says_so(made):
+    made("a")
+    assert "nothing was measured" in comparison_tables.absences(read(), {})
+
+
+@pytest.mark.parametrize(
+    ("last", "raised"),
+    [
+        (2.0, ("none raised", "green", "–")),
+        (float("inf"), ("Exploding values", "**red**", "`d_real` is infinite at epoch 3.")),
+    ],
+)
+def test_diagnoses_tell_what_is_raised_or_that_a_run_is_calm(made, last, raised):
+    epoch = {"epoch": 3, "step": 20000, "g_step": 20000, "seconds": 90.0, "images_per_second": 1.0}
+    loss = {"step": 20000, "epoch": 3, "d_real": last, "d_grad": 5.0, "g_fake": 2.0}
+    made("a", epochs=3, finished=2).append([loss], [epoch])
+    rows, header = comparison_tables.diagnoses(read())
+    assert header == ("Run", "Sign of trouble", "Light", "Evidence")
+    assert rows == [("1: a", *raised)]
+
+
+def test_environments(made):
+    run = made("a", seed=3)
+    run.note_environment({"device": "cuda (toy)", "system": "toy", "libraries": "torch 0", "started": ""})
+    (row,), _ = comparison_tables.environments(read())
+    assert row == ("1", "3", "cpu (toy); cuda (toy)", "toy", "torch 0")
