@@ -1,11 +1,11 @@
-"""Measuring runs: the cache of features, the protocol, the floor, and the command."""
+"""Measuring runs: the protocol, the floor, and the command."""
 
 import json
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
+from projection import Projection, images
 
 from ganutils import variants
 from ganutils.cli import main
@@ -21,8 +21,7 @@ from ganutils.measurements import (
     read_measurements,
     write_measurements,
 )
-from ganutils.metrics import cache, job
-from ganutils.metrics.cache import FeatureCache
+from ganutils.metrics import job
 from ganutils.metrics.drawing import draw
 from ganutils.metrics.measure import measure
 from ganutils.metrics.nearest import by_features, by_pixels
@@ -34,29 +33,6 @@ from ganutils.training import train
 
 NAMES = ["FID", "KID", "precision", "recall", "density", "coverage"]
 SMALL = {"dataset": "shapes", "n_images": 60, "batch_size": 20, "width": 4, "n_samples": 4, "epochs": 1}
-
-
-class Projection:
-    """Stands for the network where its features do not matter: a fixed random projection of the pixels."""
-
-    def __init__(self, path="", device="cpu"):
-        random = torch.Generator().manual_seed(0)
-        self.digest, self.classifier, self.device = "projection", None, torch.device(device)
-        self.precision = "fp32"
-        self.matrix = torch.randn(3 * 32 * 32, 2048, generator=random) / 3000
-        self.embedded = 0
-
-    def __call__(self, images):
-        self.embedded += len(images)
-        return images.flatten(1).float() @ self.matrix
-
-    def features(self, images, batch_size=0, advance=None):
-        if advance is not None:
-            advance(len(images))
-        return self(images)
-
-    def speed(self, images):
-        return 100.0
 
 
 @pytest.fixture
@@ -73,87 +49,11 @@ def trained(variant="dcgan", name="r", **values):
     return run
 
 
-def images(n, seed=0):
-    random = torch.Generator().manual_seed(seed)
-    return torch.randint(0, 256, (n, 3, 32, 32), generator=random).byte()
-
-
 def assert_numbers(found, expected):
     assert {one.name for one in found} == set(expected)
     for one in found:
         assert one.value == pytest.approx(expected[one.name].value, rel=1e-4)
         assert (one.error or 0) == pytest.approx(expected[one.name].error or 0, rel=1e-4)
-
-
-def test_features_are_embedded_once_whatever_the_order(monkeypatch):
-    monkeypatch.setattr(cache, "BLOCK", 4)
-    network, some = Projection(), images(10)
-    expected = network.features(some)
-    network.embedded = 0
-    kept = FeatureCache(network)
-    assert kept.missing(some) == 10
-    assert torch.allclose(kept.features(some[[3, 1, 3, 1]]), expected[[3, 1, 3, 1]], atol=1e-3)
-    assert network.embedded == 2
-    assert torch.allclose(kept.features(some), expected, atol=1e-3)
-    assert network.embedded == 10
-    other = FeatureCache(network)
-    assert other.missing(some) == 0
-    assert torch.allclose(other.features(some.flip(0)), expected.flip(0), atol=1e-3)
-    assert network.embedded == 10
-    assert len(list(kept.folder.glob("*.npz"))) == 3
-    assert not list(kept.folder.glob(".*"))
-
-
-def test_another_network_has_a_cache_of_its_own():
-    network = Projection()
-    FeatureCache(network).features(images(2))
-    network.digest = "another"
-    assert FeatureCache(network).missing(images(2)) == 2
-
-
-def test_an_interrupted_extraction_goes_on(monkeypatch):
-    monkeypatch.setattr(cache, "BLOCK", 4)
-    network, told = Projection(), []
-
-    def interrupt(count):
-        told.append(count)
-        if len(told) == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        FeatureCache(network).features(images(12), interrupt)
-    assert FeatureCache(network).missing(images(12)) == 4
-
-
-@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "pickle", "shape", "short", "words"])
-def test_a_damaged_file_is_made_again(damage):
-    network, some = Projection(), images(5)
-    kept = FeatureCache(network)
-    expected = kept.features(some)
-    (file,) = kept.folder.glob("*.npz")
-    content = bytearray(file.read_bytes())
-    if damage == "flipped":
-        content[len(content) // 2] ^= 1
-    file.write_bytes({"cut": content[:-50], "flipped": content, "empty": b""}.get(damage, content))
-    others = {
-        "pickle": np.array([print] * 5, dtype=object),
-        "shape": np.zeros((5, 7), np.float32),
-        "short": np.zeros((4, 2048), np.float32),
-        "words": np.full((5, 2048), "x"),
-    }
-    if damage in others:
-        with np.load(file) as opened:
-            keys = opened["keys"]
-        np.savez(file, keys=keys, features=others[damage])
-    network.embedded = 0
-    assert torch.equal(FeatureCache(network).features(some), expected)
-    assert network.embedded == 5
-    assert FeatureCache(network).missing(some) == 0
-
-
-def test_a_cache_that_cannot_be_written_stops_nothing(tmp_path):
-    (tmp_path / "cache").write_text("a file where the folder should be")
-    assert FeatureCache(Projection()).features(images(3)).shape == (3, 2048)
 
 
 def test_a_run_is_measured_with_its_floor_and_protocol(projected):
