@@ -16,6 +16,7 @@ SIGNS = (
     "Critic at its clip bound",
     "Not trained long enough",
     "Memorisation",
+    "Far from the data",
 )
 RANK = {"green": 0, "amber": 1, "red": 2}
 PROTOCOL = Protocol(reference="r", n_real=9, n_fake=9, network="n", resizer="r", precision="fp32")
@@ -31,8 +32,8 @@ def record(updates=2000, per_epoch=100, **columns):
     return History(rows, [])
 
 
-def judge(sign, history, params=None, measurements=(), samples=None, rollbacks=()):
-    findings = diagnose(history, {"epochs": 20, **(params or {})}, measurements, samples, rollbacks)
+def judge(sign, history, params=None, measurements=(), samples=None, rollbacks=(), floors=()):
+    findings = diagnose(history, {"epochs": 20, **(params or {})}, measurements, samples, rollbacks, floors)
     assert [one.sign for one in findings] == list(SIGNS)
     return findings[SIGNS.index(sign)]
 

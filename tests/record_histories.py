@@ -23,7 +23,7 @@ from ganutils.diagnosis import look_at_samples
 from ganutils.diagnosis.curves import BLOCK
 from ganutils.errors import DivergedError
 from ganutils.history import History
-from ganutils.measurements import Measurement, read_measurements, write_measurements
+from ganutils.measurements import Measurement, read_floors, read_measurements, write_measurements
 from ganutils.metrics.inception import Inception
 from ganutils.metrics.job import protocol
 from ganutils.metrics.kid import kid
@@ -154,6 +154,7 @@ def keep(run: RunDir, name: str, dataset: Dataset | None = None) -> None:
         "samples": samples and asdict(samples),
         "rollbacks": run.rollbacks(),
         "measurements": [one.model_dump(exclude_defaults=True) for one in read_measurements(run)],
+        "floors": [one.model_dump(exclude_defaults=True) for one in read_floors(run)],
         "columns": columns,
     }
     lines = [json.dumps(header), *(json.dumps(row, separators=(",", ":")) for row in rows)]

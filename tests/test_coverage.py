@@ -231,7 +231,8 @@ def test_a_histogram_has_a_panel_a_factor_and_a_dash_a_value():
     told = caption(dataclasses.replace(found, accuracy=0.875))
     assert "60 generated images show (bars)" in told
     assert (
-        "They cover 3 of 6 combinations, where as many real ones cover 6. Missing values: letter b." in told
+        "They cover 3 of 6 combinations, where as many real ones cover 6. Less than a tenth as often as "
+        "among real ones: letter b." in told
     )
     assert told.endswith("right about 87.5% of real images that it was not trained on.")
 

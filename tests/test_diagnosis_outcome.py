@@ -117,6 +117,36 @@ def test_memorisation_from_both_sides():
     assert found == ["green", "green", "green", "amber", "amber", "red", "red", "grey"]
 
 
+@pytest.mark.parametrize(
+    ("coverage", "floor", "expected"),
+    [
+        (0.55, 0.97, "green"),
+        (0.34, 0.99, "green"),
+        (0.32, 0.99, "amber"),
+        (0.16, 0.99, "amber"),
+        (0.14, 0.99, "red"),
+        (0.0, 0.0, "red"),
+    ],
+)
+def test_coverage_is_judged_beside_its_floor(coverage, floor, expected):
+    finding = judge(
+        "Far from the data",
+        record(g_fake=1.0),
+        measurements=[*measured(0.9, 0.01, coverage, name="coverage"), *measured(90.0)],
+        floors=measured(floor, name="coverage"),
+    )
+    assert finding.light == expected
+    assert finding.evidence.startswith(f"At epoch 15 {coverage:.0%} of real images have a generated one")
+    assert f"reach {floor:.0%}" in finding.evidence
+
+
+def test_coverage_is_not_judged_beside_the_floor_of_another_protocol():
+    floors = measured(0.9, name="coverage", protocol=PROTOCOL.model_copy(update={"n_real": 8}))
+    numbers = measured(0.1, name="coverage")
+    finding = judge("Far from the data", record(g_fake=1.0), measurements=numbers, floors=floors)
+    assert finding.light == "grey"
+
+
 def test_remedies_name_parameters_that_the_run_has_and_does_not_follow_yet():
     case = Case(History([], []), {"d_norm": "batch", "d_steps": 1, "learning_rate": 1e-3})
     ideas = ("`d_norm: spectral` (source)", "`d_steps: 1`", "`clip: 0.01`", "a lower `learning_rate`")
@@ -128,7 +158,8 @@ def test_remedies_name_parameters_that_the_run_has_and_does_not_follow_yet():
 def sick():
     """A run with everything wrong, once with a discriminator's and once with a critic's columns."""
     samples = Samples(64, {20.0: 0.1}, repeated=1.0, copied=0.9)
-    rest = {"measurements": measured(90, 50, 200), "samples": samples}
+    numbers, floors = measured(90, 50, 200), measured(0.9, name="coverage")
+    rest = {"measurements": [*numbers, *measured(0.1, name="coverage")], "samples": samples, "floors": floors}
     column = np.concatenate([np.tile([1.0, 0.0], 12), np.full(12, 1.0)])
     both = {"D(x)": 0.5 + column / 2, "D(G(z))": 0.5 - column / 2}
     yield diagnose(record(400, 20, **both, g_fake=500.0, g_grad=0.0), ALL_PARAMS, **rest)

@@ -18,7 +18,8 @@ FOLDER = Path(__file__).parent / "histories"
 WINS, COLLAPSE, SWINGS = "Discriminator wins", "Generator collapse", "Oscillation"
 VANISHES, EXPLODES, DIVERGES = "Vanishing gradients", "Exploding values", "Divergence after the best point"
 CLIPPED, SHORT, MEMORY = "Critic at its clip bound", "Not trained long enough", "Memorisation"
-SIGNS = (WINS, COLLAPSE, SWINGS, VANISHES, EXPLODES, DIVERGES, CLIPPED, SHORT, MEMORY)
+FAR = "Far from the data"
+SIGNS = (WINS, COLLAPSE, SWINGS, VANISHES, EXPLODES, DIVERGES, CLIPPED, SHORT, MEMORY, FAR)
 
 HEALTHY = (
     "dcgan-spectral-0",
@@ -58,6 +59,7 @@ RAISED = {  # all that is raised; what a run was made to fail in comes first
     "clip-too-small": {CLIPPED: "red", VANISHES: "red", COLLAPSE: "red", SHORT: "red"},
     "clip-too-large": {CLIPPED: "amber", COLLAPSE: "red", SHORT: "red"},
     "cifar10-acgan-concat": {COLLAPSE: "red"},  # one image a class from epoch 1 on
+    "cifar10-siamese": {FAR: "red"},  # as published, 15 epochs: coloured noise
     "shapes-dcgan-short": {SHORT: "red", WINS: "red", COLLAPSE: "red"},  # 155 updates
 }
 
@@ -79,8 +81,10 @@ def read(name):
         by_epoch = {float(epoch): value for epoch, value in samples.pop("variety").items()}
         covered = samples.pop("coverage")
         samples = Samples(variety=by_epoch, coverage=covered and Coverage(**covered), **samples)
-    measurements = [Measurement(**one) for one in header.get("measurements", [])]
-    return History(rows, []), header["params"], measurements, samples, header["rollbacks"]
+    measurements, floors = (
+        [Measurement(**one) for one in header.get(kind, [])] for kind in ("measurements", "floors")
+    )
+    return History(rows, []), header["params"], measurements, samples, header["rollbacks"], floors
 
 
 def test_every_recorded_run_is_judged_here():
@@ -116,9 +120,9 @@ def test_every_sign_is_raised_by_a_real_run():
 )
 def test_healthy_runs_are_calm_while_they_go_on(name, share):
     """Looked at before its end a healthy run is at most called short."""
-    history, params, measurements, samples, rollbacks = read(name)
+    history, params, *rest = read(name)
     history = History(history.updates[: int(share * len(history.updates))], [])
-    findings = diagnose(history, params, measurements, samples, rollbacks)
+    findings = diagnose(history, params, *rest)
     assert {one.sign for one in findings if one.is_raised} <= {SHORT}
 
 
@@ -130,7 +134,7 @@ def test_clipping_at_a_quarter_is_called_normal():
 
 
 def test_collapse_within_classes_is_seen_in_samples_though_no_loss_shows_it():
-    history, params, _, samples, _ = read("cifar10-acgan-concat")
+    history, params, _, samples, *_ = read("cifar10-acgan-concat")
     without = diagnose(history, params)
     assert not any(one.is_raised for one in without)
     finding = diagnose(history, params, samples=samples)[1]

@@ -124,7 +124,7 @@ def test_a_run_shows_its_diagnosis(toy_params, toy_data, monkeypatch, capsys):
     show_diagnosis(run, toy_data)
     ((data, about),) = outputs
     assert about["ganutils"]["role"] == "table"
-    assert data["text/markdown"].count("\n") == 10
+    assert data["text/markdown"].count("\n") == 11
     assert (
         "| Not trained long enough | **red** | The generator made 10 updates in 2 of 2 epochs."
         in data["text/markdown"]

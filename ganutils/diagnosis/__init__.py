@@ -1,7 +1,7 @@
 """Diagnosis: what happened in a run, in words, with a traffic light a sign and the evidence for it.
 
 `diagnose` knows no variant: it reads columns by their documented meanings (`ganutils/diagnosis/curves.py`).
-A light says what the record shows, not how good the images are.
+A light says what the record shows; only the last sign says how good the images are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,13 +10,14 @@ from typing import Any
 from ganutils.coverage import Coverage
 from ganutils.data import Dataset
 from ganutils.diagnosis.findings import Case, Finding, Light
+from ganutils.diagnosis.likeness import far_from_data
 from ganutils.diagnosis.outcome import divergence, generator_collapse, memorisation, too_short
 from ganutils.diagnosis.play import discriminator_wins, oscillation
 from ganutils.diagnosis.samples import Samples, look_at_samples
 from ganutils.diagnosis.sizes import critic_bound, exploding_values, vanishing_gradients
 from ganutils.diagnosis.words import HEADER, paragraph, table
 from ganutils.history import History
-from ganutils.measurements import Measurement, read_measurements
+from ganutils.measurements import Measurement, read_floors, read_measurements
 from ganutils.runs import RunDir
 
 __all__ = ["Finding", "Light", "Samples", "diagnose", "diagnose_run", "paragraph", "show_diagnosis", "table"]
@@ -31,6 +32,7 @@ _SIGNS = (
     critic_bound,
     too_short,
     memorisation,
+    far_from_data,
 )
 
 
@@ -40,8 +42,9 @@ def diagnose(
     measurements: Sequence[Measurement] = (),
     samples: Samples | None = None,
     rollbacks: Sequence[str] = (),
+    floors: Sequence[Measurement] = (),
 ) -> list[Finding]:
-    """Return a finding for each of the nine signs, always in the same order.
+    """Return a finding for each of the ten signs, always in the same order.
 
     Args:
         history: what the run recorded.
@@ -49,8 +52,9 @@ def diagnose(
         measurements: of metrics.json, if anything was measured.
         samples: facts about its samples, from `look_at_samples`.
         rollbacks: of `RunDir.rollbacks`.
+        floors: of metrics.json too, what real images score.
     """
-    case = Case(history, params, measurements, samples, rollbacks)
+    case = Case(history, params, measurements, samples, floors, rollbacks)
     return [sign(case) for sign in _SIGNS]
 
 
@@ -62,7 +66,14 @@ def diagnose_run(
     Its training images (`dataset`) let it look for copies, a `Coverage` for missing modes.
     """
     samples = look_at_samples(run, dataset, coverage)
-    return diagnose(run.history(), run.described["params"], read_measurements(run), samples, run.rollbacks())
+    return diagnose(
+        run.history(),
+        run.described["params"],
+        read_measurements(run),
+        samples,
+        run.rollbacks(),
+        read_floors(run),
+    )
 
 
 def show_diagnosis(run: RunDir, dataset: Dataset | None = None, coverage: Coverage | None = None) -> None:

@@ -47,6 +47,7 @@ class Case:
     params: Mapping[str, Any] = field(default_factory=dict)  # as in params.json
     measurements: Sequence[Measurement] = ()
     samples: Samples | None = None
+    floors: Sequence[Measurement] = ()  # what real images score in the generator's place
     rollbacks: Sequence[str] = ()  # what was not finite, once for each return to a checkpoint
 
     @cached_property

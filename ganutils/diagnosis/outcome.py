@@ -45,7 +45,10 @@ def generator_collapse(case: Case) -> Finding:
     found = samples.coverage
     if found is not None and found.readable >= _READABLE and found.missing:
         colour = worse(colour, Light.AMBER)
-        evidence += f" Missing among {found.images:,} samples: {', '.join(found.missing)}."
+        evidence += (
+            f" Among {found.images:,} samples less than a tenth as often as among real images: "
+            f"{', '.join(found.missing)}."
+        )
     if found is not None and found.readable >= _READABLE:
         evidence += (
             f" They cover {found.covered} of {found.possible} modes; {found.expected:.0f} would be usual."
