@@ -7,6 +7,7 @@ from ganutils.data import to_float
 
 _NEIGHBOURS = 50
 _JUDGES = 300  # real images that show how near training images come to each other
+_SAME = 0.5 / 127.5  # root mean square of half a grey level: nearer images are the same image
 _BLOCK = 4096  # training images at a time: bounds the memory of the float copy
 
 
@@ -17,7 +18,7 @@ def copied_rate(generated: Tensor, training: Tensor, *, flip: bool = False, seed
     to the 50 nearest (Carlini 2023, arXiv 2301.13188, on CIFAR-10), is smaller than that of 99 in 100
     training images, each compared with the others; the paper sets that limit by hand. So images as new as
     the training images are to each other score about 0.01, and a blurred generator, which is near to
-    everything, no more.
+    everything, no more. The same image is always a copy; training images that are there twice set no limit.
 
     Args:
         generated: uint8 (N, 3, S, S).
@@ -28,21 +29,31 @@ def copied_rate(generated: Tensor, training: Tensor, *, flip: bool = False, seed
     if len(training) < 3:
         raise ValueError(f"copies cannot be told from {len(training)} training images")
     chosen = torch.randperm(len(training), generator=torch.Generator().manual_seed(seed))[:_JUDGES]
-    limit = _nearness(training[chosen], training, flip, left_out=chosen).quantile(0.01)
-    return (_nearness(generated, training, flip) < limit).float().mean().item()
+    judged = _nearest(training[chosen], training, flip, but_same=True)
+    nearest = _nearest(generated, training, flip)
+    is_copy = nearest[:, 0] < _SAME
+    if len(judged := judged[judged.isfinite().any(1)]):
+        is_copy |= _nearness(nearest) < _nearness(judged).quantile(0.01)
+    return is_copy.float().mean().item()
 
 
-def _nearness(images: Tensor, training: Tensor, flip: bool, left_out: Tensor | None = None) -> Tensor:
-    """Distance (N,) to the nearest training image over the mean of the nearest 50; `left_out` ones apart."""
-    count = min(_NEIGHBOURS, len(training) - (left_out is not None))
+def _nearness(nearest: Tensor) -> Tensor:
+    """Distance (N,) to the nearest training image over the mean of the nearest 50."""
+    return nearest[:, 0] / nearest.masked_fill(nearest.isinf(), torch.nan).nanmean(1).clamp(min=1e-12)
+
+
+def _nearest(images: Tensor, training: Tensor, flip: bool, *, but_same: bool = False) -> Tensor:
+    """Distances (N, 50) to the nearest training images; `but_same` ones count as infinitely far."""
     distances = torch.cat([_distances(images, block, flip) for block in training.split(_BLOCK)], 1)
-    if left_out is not None:
-        distances[torch.arange(len(images)), left_out] = torch.inf
-    nearest = distances.topk(count, largest=False).values
-    return nearest[:, 0] / nearest.mean(1).clamp(min=1e-12)
+    if but_same:
+        distances[distances < _SAME] = torch.inf
+    return distances.topk(min(_NEIGHBOURS, len(training)), largest=False).values
 
 
 def _distances(images: Tensor, training: Tensor, flip: bool) -> Tensor:
+    """Root mean square (N, M) over pixels in [-1, 1], to the mirrored image if that is nearer and `flip`."""
     flat = to_float(training).flatten(1)
     found = torch.cdist(to_float(images).flatten(1), flat)
-    return torch.minimum(found, torch.cdist(to_float(images).flip(3).flatten(1), flat)) if flip else found
+    if flip:
+        found = torch.minimum(found, torch.cdist(to_float(images).flip(3).flatten(1), flat))
+    return found / flat.shape[1] ** 0.5

@@ -24,11 +24,14 @@ class RunError(GanutilsError):
 class DivergedError(RunError):
     """A loss is not finite any more; `what` names it, its value, epoch and update."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(
-            f"Training stopped: {what}. Lower learning_rate, use precision='fp32', or let the run go back by "
-            "itself with on_nan='rollback'; the last checkpoint and all samples are kept."
-        )
+    def __init__(self, what: str, rollbacks: int = 0) -> None:
+        remedy = ". Lower learning_rate, use precision='fp32', or let the run go back with on_nan='rollback'"
+        if rollbacks:
+            remedy = (
+                f", after {rollbacks} returns to a checkpoint, each at half the step size. "
+                "Lower learning_rate, or use precision='fp32'"
+            )
+        super().__init__(f"Training stopped: {what}{remedy}; the last checkpoint and all samples are kept.")
         self.what = what
 
 

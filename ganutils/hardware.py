@@ -9,9 +9,18 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from ganutils.errors import ParameterError
 from ganutils.params import RunParams
+
+
+def to_device(tensor: Tensor, device: torch.device | str) -> Tensor:
+    """Copy a tensor of the CPU to a device; for a CUDA GPU without waiting for it.
+
+    Apple's GPUs may read the memory of such a copy after it was freed.
+    """
+    return tensor.to(device, non_blocking=torch.device(device).type == "cuda")
 
 
 @dataclass(frozen=True)

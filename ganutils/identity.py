@@ -30,7 +30,10 @@ def describe(params: RunParams, dataset: Dataset) -> Description:
 
 
 def name_of(described: Description) -> str:
-    """Name a run by what is not a default: a parameter that the kit gains later renames nothing."""
+    """Name a run by what is not a default: a parameter that the kit gains later renames nothing.
+
+    The last part says all; variant and label before it are for people, and the label may change.
+    """
     chosen = {
         name: value
         for name, value in described["params"].items()

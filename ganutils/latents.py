@@ -152,7 +152,7 @@ def _responses(
 
     def keep(layer: nn.Module, _: tuple, output: Tensor) -> None:
         # A copy: an activation that works in place would change what was kept.
-        kept.setdefault(layer, []).append(output.detach().flatten(1).double().cpu().clone())
+        kept.setdefault(layer, []).append(output.detach().flatten(1).cpu().double().clone())
 
     hooks = [layer.register_forward_hook(keep) for layer in layers]
     try:
@@ -169,9 +169,10 @@ def principal_components(matrix: Tensor, z: Tensor, count: int) -> Directions:
     Components of A z over the latents z (N, size), brought back to latent space by regressing z on
     their coordinates (GANSpace: Härkönen 2020, arXiv 2004.02546, section 2, as for BigGAN).
     """
-    centred = z.double().cpu() - z.double().cpu().mean(dim=0)
+    z = z.cpu().double()  # in this order: Apple's GPUs have no double precision
+    centred = z - z.mean(dim=0)
     # A = QR with orthonormal Q: R z has the same components as A z in far fewer numbers.
-    _, triangle = torch.linalg.qr(matrix.double().cpu(), mode="r")
+    _, triangle = torch.linalg.qr(matrix.cpu().double(), mode="r")
     coordinates, lengths, _ = torch.linalg.svd(centred @ triangle.T, full_matrices=False)
     vectors = coordinates[:, :count].T @ centred
     return Directions(_unit(vectors), (lengths.square() / lengths.square().sum())[:count])

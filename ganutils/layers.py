@@ -79,6 +79,13 @@ def _channels_last(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1).flatten(1)
 
 
+def _random_bytes(count: int, device: torch.device) -> Tensor:
+    if device.type not in ("cpu", "cuda"):  # Apple's GPUs draw no whole words
+        return torch.randint(256, (count,), dtype=torch.uint8, device=device)
+    words = torch.empty((count + 7) // 8, dtype=torch.int64, device=device)
+    return words.random_(torch.iinfo(torch.int64).min, None).view(torch.uint8)[:count]
+
+
 class CheapDropout(nn.Module):
     """Dropout whose mask takes 8 random bits a number instead of 32, for speed on a CPU.
 
@@ -94,10 +101,7 @@ class CheapDropout(nn.Module):
         """Return x with a share of its numbers set to 0 while training, unchanged otherwise."""
         if not self.training or self.dropped == 0:
             return x
-        words = torch.empty((x.numel() + 7) // 8, dtype=torch.int64, device=x.device).random_(
-            torch.iinfo(torch.int64).min, None
-        )
-        kept = words.view(torch.uint8)[: x.numel()] >= self.dropped
+        kept = _random_bytes(x.numel(), x.device) >= self.dropped
         mask = kept.to(x.dtype) * (256 / (256 - self.dropped))
         return x * mask.as_strided(x.shape, x.stride())
 

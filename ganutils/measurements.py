@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ganutils.errors import RunError
@@ -20,6 +21,7 @@ from ganutils.runs import RunDir
 
 _RISING = frozenset({"precision", "recall", "density", "coverage", "inception score"})
 _GENERATOR = "generator"
+_LOCK, _PATIENCE = ".metrics.lock", 60.0  # seconds; writing takes a moment
 
 
 class Protocol(BaseModel):
@@ -131,16 +133,24 @@ def write_measurements(
     Raises `RunError` if the file cannot be written.
     """
     try:
+        # Somebody may measure a run that is trained and scored meanwhile.
+        with FileLock(run.path / _LOCK, timeout=_PATIENCE):
+            _merge(run, found, absent)
+    except OSError as error:
+        raise RunError(
+            f"{run.path / 'metrics.json'}: cannot be written ({error.strerror or error})."
+        ) from None
+
+
+def _merge(run: RunDir, found: Iterable[Measurement], absent: Iterable[Absence] | None) -> None:
+    try:
         old, absences = _numbers(run), read_absences(run)
     except RunError:
         old, absences = [], []
     absences = absences if absent is None else absent
     merged = {(one.scale, one.epoch, one.of): one for one in [*old, *found]}
     rows = [one.model_dump(exclude_defaults=True) for one in [*merged.values(), *absences]]
-    try:
-        write_atomic(run.path / "metrics.json", json.dumps(rows, indent=2).encode())
-    except OSError as error:
-        raise RunError(f"{run.path / 'metrics.json'}: cannot be written ({error.strerror}).") from None
+    write_atomic(run.path / "metrics.json", json.dumps(rows, indent=2).encode())
 
 
 def drop_later(run: RunDir, epoch: int) -> None:

@@ -83,7 +83,9 @@ class Monitor:
         write_measurements(self._run, [score.measurement])
 
     def best_epoch(self) -> int:
-        """Return the epoch with the best score; 0 if there is none."""
+        """Return the epoch with the best score; 0 if there is none, or none is taken."""
+        if not self._params.metric_every:
+            return 0  # a report may have measured by the same protocol, but kept no checkpoint
         from ganutils.metrics.quick import precision
 
         how = (self._params.metric_samples, precision(self._params))

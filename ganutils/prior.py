@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ganutils.errors import ParameterError
+from ganutils.hardware import to_device
 from ganutils.params import PriorKind
 
 
@@ -78,7 +79,7 @@ class Prior:
         labels = torch.zeros(n, dtype=torch.int64, device=generator.device)
         if self.classes:
             labels = torch.randint(self.classes, (n,), generator=generator, device=generator.device)
-        return z.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+        return to_device(z, device), to_device(labels, device)
 
     def columns(self, n: int) -> int:
         """Return the columns of a sample grid of n images: near a square, or as `grid` lays classes out."""

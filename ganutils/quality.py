@@ -34,14 +34,23 @@ def show_metrics(run: RunDir, dataset: Dataset, params: RunParams) -> None:
     scores = monitored(run)
     if len(scores) > 1:
         lowest = best(scores)
+        kept = ", whose checkpoint is kept as best.pt" if _is_kept(run, lowest.epoch) else ""
         show(
             score_curve(scores),
             caption=f"KID while training, with its standard error: {scores[0].protocol}. The best score is "
-            f"that of epoch {lowest.epoch}, whose checkpoint is kept as best.pt. A curve that turns upwards "
+            f"that of epoch {lowest.epoch}{kept}. A curve that turns upwards "
             "says that training went on for too long.",
             alt="Line plot of KID with error bars against epochs.",
             width="column",
         )
+
+
+def _is_kept(run: RunDir, epoch: int) -> bool:
+    """Say whether best.pt is the checkpoint of an epoch."""
+    if not run.checkpoints.best.exists():
+        return False
+    steps = {row["epoch"]: row["step"] for row in run.history().epochs}
+    return run.checkpoints.load_best()["step"] == steps.get(epoch)
 
 
 def monitored(run: RunDir) -> list[Measurement]:

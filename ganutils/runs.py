@@ -65,7 +65,7 @@ class RunDir:
         lists the differences.
         """
         described = describe(params, dataset)
-        path = resolve(params.run) if params.run else project_root() / "runs" / name_of(described)
+        path = resolve(params.run) if params.run else _usual(described)
         if (path / "params.json").is_file():
             cls(path)._guard(described)
         try:
@@ -211,6 +211,14 @@ def _is_own(path: Path) -> bool:
     begun = {LOCK, ".params.json.tmp", "samples", "checkpoints"}
     names = {entry.name for entry in path.iterdir()}
     return "params.json" in names or (names <= begun and not any(path.glob("*/*")))
+
+
+def _usual(described: dict[str, Any]) -> Path:
+    """Return the folder of a run that nobody named: one that is there, whatever its label, or a new one."""
+    folder, name = project_root() / "runs", name_of(described)
+    same = f"{described['variant']}-*-{name.rpartition('-')[2]}"
+    there = sorted(path for path in folder.glob(same) if (path / "params.json").is_file())
+    return folder / name if folder / name in there or not there else there[0]
 
 
 def _as_read(described: dict[str, Any]) -> dict[str, Any]:

@@ -28,12 +28,25 @@ class TrainState:
         self.step = 0  # discriminator updates
         self.g_step = 0  # generator updates
         self.epoch_seconds = 0.0  # spent in the unfinished epoch
+        self.sampled_epoch = 0  # the last epoch that left a grid of its own
         self.rollbacks: list[str] = []  # what was not finite; each halves the step size
 
     @property
     def sampler(self) -> nn.Module:
         """The generator that draws samples: the moving average if there is one."""
         return self.generator if self.average is None else self.average.module
+
+    def update_average(self) -> None:
+        """Let the moving average follow the generator; the first update copies it."""
+        assert self.average is not None
+        ours, theirs = (list(net.parameters()) for net in (self.average.module, self.generator))
+        # AveragedModel.update_parameters does the same, and waits for the GPU in each update.
+        with torch.no_grad():
+            if self.g_step == 1:
+                torch._foreach_copy_(ours, theirs)
+            else:
+                self.average.multi_avg_fn(ours, theirs, self.average.n_averaged)
+        self.average.n_averaged += 1
 
     def scale_learning_rate(self, factor: float) -> None:
         """Set both learning rates to `factor` times their first values, halved for each rollback."""
@@ -45,6 +58,7 @@ class TrainState:
     def capture(self) -> dict[str, Any]:
         """Return tensors and plain data from which `restore` continues exactly."""
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
         return {
             **{name: part.state_dict() for name, part in self._parts().items()},
             "random": {
@@ -52,7 +66,9 @@ class TrainState:
                 "flips": self.flips.get_state(),
                 "torch": torch.get_rng_state(),
                 "cuda": cuda,
+                "mps": mps,
             },
+            "sampled_epoch": self.sampled_epoch,
             "step": self.step,
             "g_step": self.g_step,
             "epoch_seconds": self.epoch_seconds,
@@ -69,9 +85,12 @@ class TrainState:
         torch.set_rng_state(random["torch"].cpu())
         if random["cuda"] and len(random["cuda"]) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all([state.cpu() for state in random["cuda"]])
+        if torch.backends.mps.is_available() and random.get("mps") is not None:
+            torch.mps.set_rng_state(random["mps"].cpu())
         self.step, self.g_step = state["step"], state["g_step"]
         self.epoch_seconds = state["epoch_seconds"]
-        self.rollbacks = list(state.get("rollbacks", []))  # older checkpoints have none
+        self.rollbacks = list(state.get("rollbacks", []))  # older checkpoints have neither
+        self.sampled_epoch = state.get("sampled_epoch", 0)
 
     def _parts(self) -> dict[str, Any]:
         parts = {

@@ -41,10 +41,10 @@ def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History
         return run.history()
     with run.locked(), torch.random.fork_rng():
         torch.manual_seed(params.seed)
-        loop = _Loop(gan, dataset, params, run)
-        if checkpoint is not None:
-            loop.state.restore(checkpoint)
         try:
+            loop = _Loop(gan, dataset, params, run)
+            if checkpoint is not None:
+                loop.state.restore(checkpoint)
             loop.forget_later()
             run.note_environment(facts(loop.hardware))
             with loop.hardware.algorithms():
@@ -57,7 +57,7 @@ def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History
         except torch.OutOfMemoryError as error:
             reason = str(error).splitlines()[0]
             raise RunError(
-                f"{loop.hardware.device} has too little memory ({reason}). Lower batch_size or width, or "
+                f"{choose(params).device} has too little memory ({reason}). Lower batch_size or width, or "
                 "close other programs; the last checkpoint is kept."
             ) from None
     return run.history()
@@ -147,8 +147,10 @@ class _Loop:
         """Return to the last checkpoint at half the step size, or raise the error."""
         state = self.state
         rollbacks = [*state.rollbacks, error.what]
-        if self.params.on_nan == "stop" or len(rollbacks) > MOST_ROLLBACKS:
+        if self.params.on_nan == "stop":
             raise error
+        if len(rollbacks) > MOST_ROLLBACKS:
+            raise DivergedError(error.what, MOST_ROLLBACKS)
         state.restore(self.run.checkpoints.load(self.hardware.device))
         state.rollbacks = rollbacks
         state.scale_learning_rate(1.0)
@@ -171,6 +173,7 @@ class _Loop:
         }
         if is_sampled(epoch, self.params.sample_epochs) or epoch == self.params.epochs:
             self.observer.sample(f"epoch-{epoch:05d}")
+            state.sampled_epoch = epoch
         if self.observer.is_scored(epoch):
             self.progress.wait("scoring")
         score = self.observer.score(epoch)

@@ -6,7 +6,7 @@ from torch import Tensor
 from ganutils.augment import augment
 from ganutils.data import Batch, Dataset, to_float
 from ganutils.data.batches import flip_some
-from ganutils.hardware import Hardware
+from ganutils.hardware import Hardware, to_device
 from ganutils.objective import Gan
 from ganutils.params import RunParams
 from ganutils.state import TrainState
@@ -61,12 +61,12 @@ class Update:
             values["g_grad"] = _descend(terms.total, state.generator, state.g_optimizer)
             state.g_step += 1
             if state.average is not None:
-                state.average.update_parameters(state.generator)
+                state.update_average()
         state.step += 1
         return {name: value.detach() for name, value in values.items()}
 
     def _real_batch(self, indices: Tensor) -> Batch:
-        indices = indices.to(self._images.device, non_blocking=True)
+        indices = to_device(indices, self._images.device)
         images = to_float(self._images[indices])
         if self.params.flip:
             images = flip_some(images, self.state.flips)

@@ -5,6 +5,8 @@ from torch import Tensor
 
 from ganutils.data import to_float
 
+_SAME = 0.5 / 127.5  # half a grey level: nearer images are the same image
+
 
 def nearest_distances(images: Tensor) -> Tensor:
     """Return each image's distance (N,) to the nearest other one: root mean square over pixels in [-1, 1].
@@ -20,8 +22,11 @@ def repeated_rate(generated: Tensor, real: Tensor) -> float:
     """Return the share of generated images that repeat another one, 0 to 1.
 
     An image counts as repeated if its nearest other generated image is nearer than 99 of 100 real images are
-    to theirs, among equally many real images; real images themselves score 0.01.
+    to theirs, among equally many real images; real images themselves score 0.01. Real images that are there
+    twice set no limit, and equal images always repeat each other.
     """
     count = min(len(generated), len(real))
-    limit = nearest_distances(real[:count]).quantile(0.01)
+    apart = nearest_distances(real[:count])
+    apart = apart[apart >= _SAME]
+    limit = apart.quantile(0.01) if len(apart) else _SAME
     return (nearest_distances(generated[:count]) < limit).float().mean().item()

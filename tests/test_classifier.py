@@ -71,3 +71,6 @@ def test_repeated_images_are_found():
     half[:100] = half[0]
     assert repeated_rate(half, real) == pytest.approx(0.5, abs=0.02)
     assert repeated_rate(real[:1].expand(200, -1, -1, -1), real) == 1
+    doubled = torch.cat([real[:-10], real[:10]])
+    assert repeated_rate(real[:1].expand(200, -1, -1, -1), doubled) == 1
+    assert repeated_rate(real, doubled) <= 0.02

@@ -69,6 +69,15 @@ def test_blurred_images_are_no_copies(training):
     assert copied_rate(blurred, training) < 0.05
 
 
+@pytest.mark.parametrize("flip", [False, True])
+def test_images_that_are_there_twice_hide_no_copies(training, flip):
+    doubled = torch.cat([training, training[:60].flip(3) if flip else training[:60]])
+    fresh = load("shapes", n_images=64, split="test").images
+    assert copied_rate(training[:64], doubled, flip=flip) == 1
+    assert copied_rate(fresh, doubled, flip=flip) <= 0.05
+    assert copied_rate(training[:8], training[:1].expand(50, -1, -1, -1)) == 1 / 8
+
+
 def test_copies_need_images_to_compare_with(training):
     with pytest.raises(ValueError, match="2 training images"):
         copied_rate(training[:5], training[:2])
@@ -94,6 +103,13 @@ def test_a_run_folder_gives_away_its_samples(toy_params, toy_data):
     assert samples.variety[2.0] == pytest.approx(relative_variety(run.samples(2).images, run.real().images))
     assert 0 <= samples.copied <= 1
     assert look_at_samples(run).copied is None
+
+
+def test_an_old_grid_is_not_dated_with_the_newest_update(toy_params, toy_data):
+    run = finished(toy_params(n_samples=16), toy_data)
+    run.save_grid("latest", run.samples(1))
+    (run.path / "samples" / "epoch-00002.png").unlink()
+    assert look_at_samples(run).variety.keys() == {1.0}
 
 
 def test_too_few_samples_say_nothing(toy_params, toy_data):

@@ -3,7 +3,7 @@ import torch
 
 from ganutils import variants
 from ganutils.errors import MetricError
-from ganutils.measurements import Measurement, Protocol, read_measurements
+from ganutils.measurements import Measurement, Protocol, read_measurements, write_measurements
 from ganutils.metrics import quick
 from ganutils.monitor import Monitor
 from ganutils.runs import RunDir
@@ -45,6 +45,15 @@ def scored(toy_params, **values):
     return toy_params(**{"metric_every": 1, "metric_samples": 50, "epochs": 3, **values})
 
 
+def test_a_number_of_a_report_keeps_no_checkpoint(toy_params, toy_data, known):
+    """By the protocol of the scores, but measured after a training without any."""
+    _, run = run_of(scored(toy_params, metric_every=0, run="mine"), toy_data)
+    write_measurements(run, [Known(None, None, None).measure(None, None, 3)])
+    _, run = run_of(scored(toy_params, metric_every=0, run="mine", epochs=4), toy_data)
+    assert not run.checkpoints.best.exists()
+    assert not run.has_grid("best")
+
+
 def test_scores_are_kept_and_the_best_state_with_its_samples(toy_params, toy_data, known, capsys):
     history, run = run_of(scored(toy_params), toy_data)
     assert {one.epoch: one.value for one in read_measurements(run)} == VALUES
@@ -53,7 +62,7 @@ def test_scores_are_kept_and_the_best_state_with_its_samples(toy_params, toy_dat
     assert run.checkpoints.load_best()["step"] == 10
     assert run.load_grid("best").title == "epoch 2"
     assert torch.equal(run.load_grid("best").images, run.samples(2).images)
-    best, last = variants.load(run, best=True).generator, variants.load(run).generator
+    best, last = variants.load(run, state=run.checkpoints.load_best()).generator, variants.load(run).generator
     assert not torch.equal(best.layers[1].weight, last.layers[1].weight)
 
 

@@ -120,6 +120,23 @@ def test_grids_of_other_epochs_may_be_asked_for_later(toy_params, toy_data, caps
     assert run.sample_epochs() == [2, 3]
 
 
+def test_a_grid_that_was_never_drawn_is_not_missed(toy_params, toy_data, monkeypatch, capsys):
+    usual = Update.__call__
+
+    def dies(update, indices):
+        if update.state.step == 10:
+            raise OSError(5, "killed at the beginning of the third epoch")
+        return usual(update, indices)
+
+    monkeypatch.setattr(Update, "__call__", dies)
+    with pytest.raises(RunError):
+        run_of(toy_params(run="mine", epochs=3, sample_epochs="3"), toy_data)
+    monkeypatch.setattr(Update, "__call__", usual)
+    run = run_of(toy_params(run="mine", epochs=3, sample_epochs="every 1"), toy_data)
+    assert "WARNING" not in capsys.readouterr().out
+    assert run.sample_epochs() == [3]
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RunError, OSError(28, "No space left on device")])
 def test_a_cell_that_is_run_again_in_the_same_kernel_begins_with_the_first_weights(
     whole, toy_params, toy_data, monkeypatch, error

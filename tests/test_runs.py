@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -15,6 +16,8 @@ def test_same_parameters_same_folder(toy_params, toy_data, tmp_path):
     assert first.name.startswith("dcgan-toy-")
     assert RunDir.open(toy_params(author="somebody", device="auto"), toy_data).path == first.path
     assert RunDir.open(toy_params(epochs=3), toy_data).path == first.path
+    renamed = dataclasses.replace(toy_data, label="My toys")
+    assert RunDir.open(toy_params(epochs=3, data_label="My toys"), renamed).path == first.path
     for other in ({"seed": 1}, {"label_smoothing": 0.1}):
         assert RunDir.open(toy_params(**other), toy_data).path != first.path
 

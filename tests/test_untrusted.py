@@ -53,7 +53,7 @@ def test_code_in_a_checkpoint(toy_params, toy_data, name):
     run = RunDir.open(toy_params(), toy_data)
     torch.save({"step": 1, "generator": Planted()}, run.path / "checkpoints" / name)
     with pytest.raises(RunError, match="cannot be read"):
-        variants.load(run, best=True) if name == "best.pt" else run.checkpoints.load()
+        run.checkpoints.load_best() if name == "best.pt" else run.checkpoints.load()
     assert run.checkpoints.load_previous() is None
 
 

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ganutils.hardware import to_device
+
 
 class Batch(NamedTuple):
     """One minibatch, real or generated."""
@@ -29,7 +31,7 @@ def to_uint8(images: Tensor) -> Tensor:
 def flip_some(images: Tensor, generator: torch.Generator) -> Tensor:
     """Mirror each image (N, 3, H, W) left to right with probability 1/2."""
     flipped = torch.rand(len(images), generator=generator) < 0.5
-    return torch.where(flipped.to(images.device)[:, None, None, None], images.flip(3), images)
+    return torch.where(to_device(flipped, images.device)[:, None, None, None], images.flip(3), images)
 
 
 def epoch_order(count: int, batch_size: int, generator: torch.Generator) -> tuple[Tensor, ...]:

@@ -36,9 +36,8 @@ def look_at_samples(
     Copies are looked for if the training images are given. Costs seconds.
     """
     grids = {float(epoch): run.samples(epoch) for epoch in run.sample_epochs()}
-    updates = run.history().updates
-    if updates and (run.path / "samples" / "latest.png").exists():
-        grids[float(updates[-1]["epoch"])] = run.latest()
+    if run.has_grid("latest") and (title := run.latest().title).startswith("epoch "):
+        grids[float(title.removeprefix("epoch "))] = run.latest()
     if not grids:
         return None
     params, real = run.described["params"], run.real().images

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ganutils import variants
+from ganutils.checkpoints import State
 from ganutils.errors import ParameterError, RunError
 from ganutils.hardware import choose
 from ganutils.measurements import Protocol
@@ -80,8 +81,11 @@ def prepare(run: RunDir, samples: int, real: int, weights: str, device: str, bes
     """Return the job of measuring a run; see `measure` for arguments and errors."""
     params = {**run.described["params"], "device": device, "precision": "fp32"}
     where = choose(variants.get(run.described["variant"]).Params(**params)).device
-    epoch = _epoch(run, best)
-    gan = variants.load(run, where, best=best)
+    state = run.checkpoints.load_best() if best else run.checkpoints.load()  # once: the run may go on
+    if state is None:
+        raise RunError(f"run={str(run)!r}: has no checkpoint yet. Train it first.")
+    epoch = _epoch(run, state)
+    gan = variants.load(run, where, state)
     inception = Inception(weights, where)
     images = references.training_images(run)
     usual = GPU_SIZES if where.type == "cuda" else CPU_SIZES
@@ -92,11 +96,8 @@ def prepare(run: RunDir, samples: int, real: int, weights: str, device: str, bes
     return Job(run, gan, epoch, samples, reference, floor, inception, FeatureCache(inception))
 
 
-def _epoch(run: RunDir, best: bool) -> int:
+def _epoch(run: RunDir, state: State) -> int:
     """Return the epoch at whose end a checkpoint was made; `RunError` if it was made within one."""
-    state = run.checkpoints.load_best() if best else run.checkpoints.load()
-    if state is None:
-        raise RunError(f"run={str(run)!r}: has no checkpoint yet. Train it first.")
     rows = run.history().epochs
     found = [row["epoch"] for row in rows if row["step"] == state["step"]]
     if not found:

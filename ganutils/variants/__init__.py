@@ -7,6 +7,7 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
+from ganutils.checkpoints import State
 from ganutils.data import Dataset
 from ganutils.errors import RunError
 from ganutils.hardware import choose
@@ -42,13 +43,12 @@ def build(params: RunParams, dataset: Dataset) -> Gan:
         return get(params.variant).build(params, len(dataset.classes))
 
 
-def load(run: RunDir, device: torch.device | str = "cpu", *, best: bool = False) -> Gan:
+def load(run: RunDir, device: torch.device | str = "cpu", state: State | None = None) -> Gan:
     """Rebuild a run's trained networks, in eval mode; the generator is its moving average if it has one.
 
-    They are those of the last checkpoint, or of the best scored one. Raises `RunError` if there is none.
+    They are those of the checkpoint `state`, by default of the last one. Raises `RunError` if there is none.
     """
-    checkpoints = run.checkpoints
-    described, state = run.described, checkpoints.load_best(device) if best else checkpoints.load(device)
+    described, state = run.described, state or run.checkpoints.load()
     if state is None:
         raise RunError(f"run={str(run.path)!r}: has no checkpoint yet. Train it first.")
     variant = get(described["variant"])

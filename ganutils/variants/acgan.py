@@ -34,7 +34,9 @@ class Params(RunParams):
     d_norm: Literal["batch", "spectral", "none"] = knob(
         "batch", "normalisation of the discriminator: batch, spectral or none"
     )
-    dropout: float = knob(0.5, "share of the discriminator's features dropped before both heads", ge=0, lt=1)
+    dropout: float = knob(
+        0.5, "share of the discriminator's features dropped before both heads", ge=0, le=0.99
+    )
     label_smoothing: float = knob(0.0, "real images get the source target 1 minus this", ge=0, lt=0.5)
 
 
