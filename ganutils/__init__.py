@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ganutils import figures, variants
+    from ganutils.agreement import show_agreement
     from ganutils.data import Batch, Dataset, load_dataset, to_float, to_uint8
     from ganutils.diagnosis import show_diagnosis
     from ganutils.history import History
@@ -36,6 +37,7 @@ __all__ = [
     "read_parameters",
     "run_coverage",
     "show",
+    "show_agreement",
     "show_coverage",
     "show_data",
     "show_diagnosis",
@@ -50,6 +52,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "agreement": ("show_agreement",),
     "data": ("Batch", "Dataset", "load_dataset", "to_float", "to_uint8"),
     "diagnosis": ("show_diagnosis",),
     "history": ("History",),
