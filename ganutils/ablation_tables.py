@@ -5,7 +5,7 @@ from typing import get_args
 
 from ganutils.ablation_numbers import Quantity
 from ganutils.ablation_plan import Kind
-from ganutils.comparison_tables import Table
+from ganutils.comparison_metrics import Table
 from ganutils.params import RunParams
 from ganutils.studies.ablation import AblationRun, Study
 

@@ -6,12 +6,12 @@ Where space is short a run is called by its number; the first table says which r
 from collections.abc import Sequence
 from typing import Any
 
+from ganutils.comparison_metrics import Table, shortest
 from ganutils.diagnosis import diagnose_run
 from ganutils.diagnosis.findings import Light
 from ganutils.finished import FinishedRun
-from ganutils.measurements import Scale, Title, best, floor_of, is_rising
-
-Table = tuple[list[tuple], tuple[str, ...]]
+from ganutils.measurements import Scale, Title, best, floor_of
+from ganutils.wording import listed, numbered
 
 _NOTHING = "–"
 _ACROSS = 8  # runs side by side in a table
@@ -27,14 +27,15 @@ def overview(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> Table:
 def _floors(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> dict[Scale, str]:
     """Return what real images score that were not trained on, for each scale where that was measured."""
     found = {scale: floor_of((run.folder for run in runs), scale) for scale in scales}
-    return {scale: f"{floor.value:.4g}" for scale, floor in found.items() if floor is not None}
+    return {scale: shortest(floor, with_error=False) for scale, floor in found.items() if floor is not None}
 
 
 def _row(run: FinishedRun, scales: dict[Scale, Title], floors: dict[Scale, str]) -> tuple:
     data, end, planned = run.described["data"], run.history.epochs[-1], run.params["epochs"]
     tops = {scale: best(found) for scale in scales if (found := run.of_scale(scale))}
     told = [
-        f"{scales[scale]}: {top.value:.4g}" + (f" ({floors[scale]})" if scale in floors else "")
+        f"{scales[scale]}: {shortest(top, with_error=False)}"
+        + (f" ({floors[scale]})" if scale in floors else "")
         for scale, top in tops.items()
     ]
     return (
@@ -80,7 +81,7 @@ def _by_value(runs: Sequence[FinishedRun], values: Sequence[Any]) -> str:
     shown = {value: f"{value:,}" if isinstance(value, int) else value for value in holders}
     if len(holders) == 1:
         return shown[values[0]]
-    return "; ".join(f"{shown[value]} ({_numbered(numbers)})" for value, numbers in holders.items())
+    return "; ".join(f"{shown[value]} ({numbered(numbers)})" for value, numbers in holders.items())
 
 
 def _images(run: FinishedRun) -> str:
@@ -114,64 +115,13 @@ def _setting(run: FinishedRun, name: str) -> str:
     return "(empty)" if value == "" else str(value)
 
 
-def ranking(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> Table:
-    """Return a row for each run and scale: the scales apart, and within each the best run first.
-
-    The floor is what real images score that were not trained on. The last value is that of the last epoch
-    that was measured; the best one is that of the best checkpoint, where that was measured too.
-    """
-    rows, floors = [], _floors(runs, scales)
-    for scale, title in scales.items():
-        sign = -1 if is_rising(scale[0]) else 1
-        measured = [(best(run.of_scale(scale)), run) for run in runs if run.of_scale(scale)]
-        for top, run in sorted(measured, key=lambda pair: sign * pair[0].value):
-            last = run.of_scale(scale)[-1]
-            cost = f"{run.spent(top.epoch, 'minutes'):.3g}", run.spent(top.epoch, "g_step")
-            first, end = (f"{top.value:.4g}", top.epoch), (f"{last.value:.4g}", last.epoch)
-            rows.append((str(title), run.label, *first, *cost, *end, floors.get(scale, _NOTHING)))
-    header = ("Metric", "Run", "Best", "at epoch", "after minutes", "G updates", "Last", "at epoch", "Floor")
-    return rows, header
-
-
-def protocols(scales: dict[Scale, Title]) -> Table:
-    """Return a row a protocol: its letter and what it says."""
-    lettered = {title.letter: protocol for (_, protocol), title in scales.items()}
-    rows = [
-        (letter, p.reference_marked, p.n_real, p.n_fake, p.network_marked, p.resizer, p.precision)
-        for letter, p in sorted(lettered.items())
-    ]
-    return rows, ("Protocol", "Reference", "Real", "Generated", "Network", "Resizer", "Precision")
-
-
-def absences(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> str:
-    """Say in words why a run is missing from a ranking and its figures; empty if none is."""
-    if not scales:
-        return (
-            "No run of this comparison has a file `metrics.json`: nothing was measured, so there is no "
-            "ranking, and no figure of a metric against minutes or updates."
-        )
-    titles: dict[str, list[str]] = {}  # of the scales from which the same runs are missing
-    for scale, title in scales.items():
-        missing: dict[str, list[str]] = {}
-        for run in runs:
-            if not run.of_scale(scale):
-                others = [scales[one.scale] for one in run.measurements if one.name == scale[0]]
-                letters = [other.letter for other in others]
-                why = f"measured by another protocol, {_listed(letters)}" if letters else "not measured"
-                missing.setdefault(why, []).append(str(run.number))
-        if missing:
-            told = "; ".join(f"{_numbered(numbers)}, {why}" for why, numbers in missing.items())
-            titles.setdefault(told, []).append(str(title))
-    return "\n".join(f"- Missing from {_listed(names)}: {told}." for told, names in titles.items())
-
-
 def latents_in_words(runs: Sequence[FinishedRun], count: int) -> str:
     """Say which rows of the strip of `count` images come from the latents of the first run."""
     shared = {run: run.shared_latents(runs[0], count) for run in runs}
     same = [str(run.number) for run, number in shared.items() if number == count]
     parts = []
     if len(same) > 1:
-        who = "All runs" if len(same) == len(runs) else f"Runs {_listed(same)}"
+        who = "All runs" if len(same) == len(runs) else f"Runs {listed(same)}"
         parts.append(f"{who} share exactly the same latents, so a column shows one latent in each.")
     for run, number in shared.items():
         if number is None:
@@ -179,15 +129,6 @@ def latents_in_words(runs: Sequence[FinishedRun], count: int) -> str:
         elif number < count:
             parts.append(f"Run {run.number} has {number or 'none'} of the latents of run {runs[0].number}.")
     return " ".join(parts)
-
-
-def _numbered(numbers: Sequence[str]) -> str:
-    return f"run{'s' if len(numbers) > 1 else ''} {_listed(numbers)}"
-
-
-def _listed(words: Sequence[str]) -> str:
-    words = list(dict.fromkeys(words))
-    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]
 
 
 def diagnoses(runs: Sequence[FinishedRun]) -> Table:
@@ -207,7 +148,7 @@ def environments(runs: Sequence[FinishedRun]) -> Table:
     for run in runs:
         facts = (sessions(run, fact) for fact in ("device", "system", "libraries"))
         alike.setdefault((str(run.params["seed"]), *facts), []).append(str(run.number))
-    rows = [(_listed(numbers), *facts) for facts, numbers in alike.items()]
+    rows = [(listed(numbers), *facts) for facts, numbers in alike.items()]
     return rows, ("Runs", "Seed", "Device", "System", "Versions")
 
 

@@ -24,7 +24,7 @@ def test_the_notebook_runs_and_repeats_itself(made, tmp_path, with_metrics):
     figures = [o for o in outputs(executed) if "image/png" in o.get("data", {})]
     assert len(figures) == (4 if with_metrics else 2)
     assert all(o.metadata["ganutils"][text].endswith(".") for o in figures for text in ("caption", "alt"))
-    assert len(outputs(executed, "table")) == (6 if with_metrics else 4)
+    assert len(outputs(executed, "table")) == (7 if with_metrics else 4)
     assert len(outputs(executed, "environment")) == 1
     assert not any(o.output_type in ("stream", "error") for o in outputs(executed))
     assert second_execution(tmp_path / "x.ipynb") == ""

@@ -3,7 +3,7 @@ import json
 import pytest
 from compared_runs import measured, read
 
-from ganutils import comparison_tables, measurements
+from ganutils import comparison_metrics, comparison_tables, measurements
 from ganutils.studies import compare
 from ganutils.variants import wgan
 
@@ -66,17 +66,13 @@ def test_protocols_are_never_mixed(made):
     runs = read()
     scales = compare.scales(runs)
     assert [str(title) for title in scales.values()] == ["FID (A)", "FID (B)"]
-    rows, _ = comparison_tables.ranking(runs, scales)
-    assert rows == [
-        ("FID (A)", "2: b", "8", 1, "0.5", 1, "8.5", 2, "–"),
-        ("FID (A)", "1: a", "9", 1, "0.5", 1, "9", 1, "–"),
-        ("FID (B)", "1: a", "5", 2, "1.5", 2, "5", 2, "–"),
-    ]
-    assert [row[:4] for row in comparison_tables.protocols(scales)[0]] == [
+    rows, _ = comparison_metrics.ranking(runs, scales)
+    assert rows == [("FID (A)", "2: b", "8", 1, "0.5", 1, "8.5", 2)]
+    assert [row[:4] for row in comparison_metrics.protocols(scales)[0]] == [
         ("A", "toy train", 40, 30),
         ("B", "toy train", 40, 20),
     ]
-    words = comparison_tables.absences(runs, scales)
+    words = comparison_metrics.absences(runs, scales)
     assert words.splitlines() == [
         "- Missing from FID (A): run 3, not measured.",
         "- Missing from FID (B): run 2, measured by another protocol, A; run 3, not measured.",
@@ -91,13 +87,15 @@ def test_the_floor_stands_beside_numbers_of_its_own_protocol_only(made):
     measured(made("b"), ("FID", 8.0, 1, {}), ("FID", 5.0, 2, other), floors=[("FID", 4.0, 1, {"n_real": 7})])
     runs = read()
     scales = compare.scales(runs)
-    rows, header = comparison_tables.ranking(runs, scales)
-    assert header[-1] == "Floor"
-    assert [(row[0], row[1], row[-1]) for row in rows] == [
-        ("FID (A)", "2: b", "3"),
-        ("FID (A)", "1: a", "3"),
-        ("FID (B)", "2: b", "–"),
-        ("KID (A)", "1: a", "–"),
+    assert comparison_metrics.scores(runs, scales) == [
+        (
+            "A",
+            (
+                [("1: a", "9", "0.5"), ("2: b", "8", "–"), ("real, not trained on", "3", "–")],
+                ("Run", "FID", "KID"),
+            ),
+        ),
+        ("B", ([("2: b", "5")], ("Run", "FID"))),
     ]
     overview, _ = comparison_tables.overview(runs, scales)
     assert [row[7] for row in overview] == ["FID (A): 9 (3); KID (A): 0.5", "FID (A): 8 (3); FID (B): 5"]
@@ -105,15 +103,36 @@ def test_the_floor_stands_beside_numbers_of_its_own_protocol_only(made):
 
 def test_the_best_of_rising_metrics_is_the_highest(made):
     measured(made("a"), ("precision", 0.2, 1, {}), ("precision", 0.6, 2, {}))
-    measured(made("b"), ("precision", 0.7, 1, {}))
+    measured(made("b"), ("precision", 0.7, 1, {}), ("precision", 0.3, 2, {}))
+    measured(made("c"), ("precision", 0.9, 1, {}))
     runs = read()
-    rows, _ = comparison_tables.ranking(runs, compare.scales(runs))
-    assert [(row[1], row[2]) for row in rows] == [("2: b", "0.7"), ("1: a", "0.6")]
+    rows, _ = comparison_metrics.ranking(runs, compare.scales(runs))
+    assert [(row[1], row[2], row[6]) for row in rows] == [("2: b", "0.7", "0.3"), ("1: a", "0.6", "0.6")]
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "told"),
+    [
+        (0.033072, 0.00123, "0.033 ± 0.001"),
+        (-0.0001766, 0.00013, "-0.0002 ± 0.0001"),
+        (31.4159, 12.0, "31 ± 12"),
+        (0.5, 0.0, "0.5"),
+        (85.251, None, "85.3"),
+    ],
+)
+def test_numbers_have_the_digits_that_their_errors_leave(made, value, error, told):
+    run = made("a")
+    measured(run, ("KID", value, 1, {}))
+    (row,) = json.loads((run.path / "metrics.json").read_text())
+    (run.path / "metrics.json").write_text(json.dumps([{**row, "error": error}]))
+    runs = read()
+    ((_, (rows, _)),) = comparison_metrics.scores(runs, compare.scales(runs))
+    assert rows == [("1: a", told)]
 
 
 def test_without_metrics_a_sentence_says_so(made):
     made("a")
-    assert "nothing was measured" in comparison_tables.absences(read(), {})
+    assert "nothing was measured" in comparison_metrics.absences(read(), {})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,97 @@
+"""Tables and sentences about the metrics of several runs, protocols kept apart."""
+
+import math
+from collections.abc import Sequence
+
+from ganutils.finished import FinishedRun
+from ganutils.measurements import Measurement, Scale, Title, best, floor_of, is_rising
+from ganutils.wording import listed, numbered
+
+Table = tuple[list[tuple], tuple[str, ...]]
+
+_NOTHING = "–"
+
+
+def scores(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> list[tuple[str, Table]]:
+    """Return for each protocol its letter and a table: a row a run, a column a metric, the floor last.
+
+    Where a run was measured after several epochs each metric's best value stands there; `ranking` says when.
+    """
+    found = []
+    for letter in sorted({title.letter for title in scales.values()}):
+        columns = [scale for scale, title in scales.items() if title.letter == letter]
+        rows = [
+            (
+                run.label,
+                *(shortest(best(some)) if (some := run.of_scale(one)) else _NOTHING for one in columns),
+            )
+            for run in runs
+            if any(run.of_scale(one) for one in columns)
+        ]
+        floors = [floor_of((run.folder for run in runs), one) for one in columns]
+        if any(floors):
+            rows.append(("real, not trained on", *(shortest(one) if one else _NOTHING for one in floors)))
+        found.append((letter, (rows, ("Run", *(name for name, _ in columns)))))
+    return found
+
+
+def _best(run: FinishedRun, scale: Scale) -> str:
+    found = run.of_scale(scale)
+    return shortest(best(found)) if found else _NOTHING
+
+
+def shortest(one: Measurement, *, with_error: bool = True) -> str:
+    """Return a number to the digits that its error leaves; to three where no error is known."""
+    if not one.error:
+        return f"{one.value:.3g}"
+    places = max(0, -math.floor(math.log10(one.error)))
+    return f"{one.value:.{places}f}" + (f" ± {one.error:.{places}f}" if with_error else "")
+
+
+def ranking(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> Table:
+    """Return a row for each run that was measured by a scale after several epochs, the best run first.
+
+    The last value is that of the last epoch that was measured; the best one is that of the best checkpoint,
+    where that was measured too.
+    """
+    rows = []
+    for scale, title in scales.items():
+        sign = -1 if is_rising(scale[0]) else 1
+        measured = [(best(some), run) for run in runs if len(some := run.of_scale(scale)) > 1]
+        for top, run in sorted(measured, key=lambda pair: sign * pair[0].value):
+            last = run.of_scale(scale)[-1]
+            cost = f"{run.spent(top.epoch, 'minutes'):.3g}", run.spent(top.epoch, "g_step")
+            rows.append((str(title), run.label, str(top), top.epoch, *cost, str(last), last.epoch))
+    return rows, ("Metric", "Run", "Best", "at epoch", "after minutes", "G updates", "Last", "at epoch")
+
+
+def protocols(scales: dict[Scale, Title]) -> Table:
+    """Return a row a protocol: its letter and what it says."""
+    lettered = {title.letter: protocol for (_, protocol), title in scales.items()}
+    rows = [
+        (letter, p.reference_marked, p.n_real, p.n_fake, p.network_marked, p.resizer, p.precision)
+        for letter, p in sorted(lettered.items())
+    ]
+    return rows, ("Protocol", "Reference", "Real", "Generated", "Network", "Resizer", "Precision")
+
+
+def absences(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> str:
+    """Say in words why a run is missing from a ranking and its figures; empty if none is."""
+    if not scales:
+        return (
+            "No run of this comparison has a file `metrics.json`: nothing was measured, so there is no "
+            "ranking, and no figure of a metric against minutes or updates."
+        )
+    titles: dict[str, list[str]] = {}  # of the scales from which the same runs are missing
+    for scale, title in scales.items():
+        missing: dict[str, list[str]] = {}
+        for run in runs:
+            if not run.of_scale(scale):
+                others = [scales[one.scale] for one in run.measurements if one.name == scale[0]]
+                letters = [other.letter for other in others]
+                why = f"measured by another protocol, {listed(letters)}" if letters else "not measured"
+                missing.setdefault(why, []).append(str(run.number))
+        if missing:
+            told = "; ".join(f"{numbered(numbers)}, {why}" for why, numbers in missing.items())
+            titles.setdefault(told, []).append(str(title))
+    return "\n".join(f"- Missing from {listed(names)}: {told}." for told, names in titles.items())
