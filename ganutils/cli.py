@@ -150,29 +150,28 @@ def _compare(options: argparse.Namespace) -> None:
     from ganutils.paths import project_root
     from ganutils.studies import compare
 
-    runs = ",".join(_from_root(name, project_root()) for name in options.runs)
+    runs = ",".join(_from_root(name) for name in options.runs)
     values = {**read_values(options.presets, options.pairs), "runs": runs}
     compare.read(compare.Params(**values))  # a wrong name is told at once, before a kernel starts
     _write_report(options, project_root() / "notebooks" / "compare.ipynb", values)
 
 
-def _from_root(name: str, root: Path) -> str:
+def _from_root(name: str) -> str:
+    from ganutils.paths import shown
+
     # The shell completes names from the current folder; the parameter counts from the project's root.
     path = Path(name).resolve()
-    if not path.exists():
-        return name
-    return str(path.relative_to(root) if path.is_relative_to(root) else path)
+    return shown(path) if path.exists() else name
 
 
 def _metrics(options: argparse.Namespace) -> None:
     from ganutils.metrics.measure import measure
     from ganutils.metrics.table import protocols, table
-    from ganutils.paths import project_root
     from ganutils.runs import RunDir
 
     names = ("samples", "real", "weights", "device", "best", "again")
     how = {name: getattr(options, name) for name in names}
-    runs = [RunDir(_from_root(name, project_root())) for name in options.runs]
+    runs = [RunDir(_from_root(name)) for name in options.runs]
     for run in runs:  # all are read before the first is measured: a wrong name is told at once
         found = measure(run, **how)
         rows, header = table(run, found)

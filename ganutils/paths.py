@@ -22,6 +22,12 @@ def resolve(path: str | Path) -> Path:
     return (project_root() / Path(path).expanduser()).resolve()
 
 
+def shown(path: Path) -> str:
+    """Return an absolute path as `resolve` takes it: from the project's root, if it lies there."""
+    root = project_root()
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+
 def cache_folder() -> Path:
     """Return the folder for what can be made again (decoded images, features); `GANUTILS_CACHE` moves it."""
     chosen = os.environ.get("GANUTILS_CACHE")

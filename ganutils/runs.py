@@ -29,7 +29,7 @@ from ganutils.history import History, append_rows, cut_rows
 from ganutils.identity import describe, differences, name_of
 from ganutils.locking import LOCK, locked
 from ganutils.params import RunParams
-from ganutils.paths import project_root, resolve
+from ganutils.paths import project_root, resolve, shown
 from ganutils.rows import Row, Rows
 from ganutils.sheets import Grid, decode, encode
 from ganutils.streams import stream
@@ -99,8 +99,7 @@ class RunDir:
         return run
 
     def __str__(self) -> str:
-        root = project_root()
-        return str(self.path.relative_to(root) if self.path.is_relative_to(root) else self.path)
+        return shown(self.path)
 
     @property
     def name(self) -> str:

@@ -28,6 +28,7 @@ TOY = {
     "width": 4,
 }
 TOY |= {"base_latents": 2, "study_samples": 50, "measure_samples": 0}
+MEASURED = {"dcgan": {"measure_samples": 30}, "noise_study": {"measure_samples": 30}}  # for some seconds each
 
 
 def toy_values(notebook, folder):
@@ -125,7 +126,7 @@ def test_no_cell_overwrites_a_parameter(path):
 @pytest.mark.parametrize("path", TRAINED, ids=lambda path: path.stem)
 def test_runs_at_toy_size_and_repeats_itself(path, tmp_path):
     """The second execution, by nbval, trains again from nothing and must give the same outputs."""
-    executed = execute(path, tmp_path / "executed.ipynb")
+    executed = execute(path, tmp_path / "executed.ipynb", **MEASURED.get(path.stem, {}))
     figures = [o for o in outputs(executed) if "image/png" in o.get("data", {})]
     assert len(figures) >= 5
     for figure in figures:

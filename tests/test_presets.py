@@ -1,41 +1,53 @@
-"""Every preset of a variant runs, shortened, on the embedded shapes."""
+"""Every preset: its notebook runs with it, shortened, on the embedded shapes."""
 
 from pathlib import Path
 
 import pytest
 import yaml
+from test_notebooks import ROOT, TOY, execute, outputs
 
 from ganutils import variants
-from ganutils.data import load_dataset
 from ganutils.runs import RunDir
-from ganutils.training import train
+from ganutils.studies import params_class
 
-PRESETS = sorted((Path(__file__).parents[1] / "notebooks" / "presets").glob("*.yaml"))
-OF_VARIANTS = [path for path in PRESETS if path.stem.split("-")[0] in variants.names()]
-SHORT = {
-    "dataset": "shapes",
-    "classes": "",
-    "n_images": 20,
-    "batch_size": 10,
-    "epochs": 1,
-    "sample_epochs": "1",
-    "n_samples": 4,
-    "width": 4,
+PRESETS = sorted((ROOT / "notebooks" / "presets").glob("*.yaml"))
+SHORT = {**TOY, "n_images": 40, "epochs": 1, "n_samples": 4, "metric_every": 0, "run": ""}
+SHORT_ABLATION = {
+    "common": "width=4; hidden=8; batch_size=20",
+    "classes": "circle,star",
+    "n_images": 64,  # a batch of the largest change
+    "repeats": 1,
 }
 
 
-@pytest.mark.parametrize("path", OF_VARIANTS, ids=lambda path: path.stem)
-def test_shortened(path):
-    values = yaml.safe_load(path.read_text())
-    module = variants.get(path.stem.split("-")[0])
-    params = module.Params(**{**values, **SHORT})
-    dataset = load_dataset(params)
-    gan = variants.build(params, dataset)
-    run = RunDir.open(params, dataset)
-    history = train(gan, dataset, params, run)
-    assert history.step == 2
-    assert run.samples(1).images.shape[2] == params.image_size
+def shortened(path):
+    """Return notebook and values of a preset, cut to seconds."""
+    notebook = ROOT / "notebooks" / f"{path.stem.split('-')[0]}.ipynb"
+    fields = params_class(notebook.stem).model_fields
+    small = SHORT | (SHORT_ABLATION if notebook.stem == "ablation" else {})
+    short = {name: value for name, value in small.items() if name in fields}
+    values = {name: field.default for name, field in fields.items() if name == "base"}
+    values |= yaml.safe_load(path.read_text())
+    if values.get("base"):
+        values["base"] = str(ROOT / values["base"])
+    return notebook, {**values, **short}
 
 
-def test_every_variant_has_a_quick_preset():
-    assert {f"{name}-quick" for name in variants.names()} <= {path.stem for path in PRESETS}
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_a_notebook_runs_with_its_preset(path, tmp_path):
+    notebook, values = shortened(path)
+    executed = execute(notebook, tmp_path / "executed.ipynb", **values)
+    assert len(outputs(executed, "environment")) == 1
+    assert [o for o in outputs(executed) if "image/png" in o.get("data", {})]
+    found = [RunDir(file.parent) for file in Path(tmp_path, "runs").rglob("params.json")]
+    assert {run.history().epoch for run in found} == {1}
+    if notebook.stem in variants.names():
+        (run,) = found
+        kept = {name: value for name, value in values.items() if name not in SHORT}
+        assert {name: run.described["params"][name] for name in kept} == kept
+        assert run.samples(1).images.shape[2] == run.described["params"]["image_size"]
+
+
+def test_every_notebook_that_trains_has_a_quick_preset():
+    trains = [*variants.names(), "noise_study", "ablation"]
+    assert {f"{name}-quick" for name in trains} <= {path.stem for path in PRESETS}

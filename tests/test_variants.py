@@ -7,10 +7,13 @@ from ganutils import variants
 from ganutils.cli import main
 from ganutils.data import Batch, to_uint8
 from ganutils.errors import ParameterError, RunError
+from ganutils.hardware import choose
 from ganutils.runs import RunDir
 from ganutils.sampling import generate
+from ganutils.state import TrainState
 from ganutils.streams import stream
 from ganutils.training import train
+from ganutils.update import Update
 
 
 def small(name, **values):
@@ -56,6 +59,33 @@ def test_generator_terms_reach_the_generator_alone(built):
     terms.total.backward()
     assert all(weight.grad.abs().sum() > 0 for weight in gan.generator.parameters())
     assert all(weight.grad is None for weight in gan.discriminator.parameters())
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("name", variants.names())
+def test_a_step_moves_its_own_network_alone(name, precision, toy_data):
+    params = small(name, width=4, batch_size=8, d_steps=2, device="cpu", precision=precision)
+    gan, hardware = variants.build(params, toy_data), choose(params)
+    state = TrainState(gan, params, hardware.device)
+    update = Update(gan, state, toy_data, params, hardware)
+
+    def moved():
+        before = [[w.clone() for w in net.parameters()] for net in (gan.generator, gan.discriminator)]
+        update(torch.arange(8))
+        after = [list(net.parameters()) for net in (gan.generator, gan.discriminator)]
+        return [
+            [not torch.equal(*pair) for pair in zip(*nets, strict=True)]
+            for nets in zip(before, after, strict=True)
+        ]
+
+    generator, discriminator = moved()  # the first of two discriminator steps
+    assert not any(generator)
+    assert sum(discriminator) >= len(discriminator) - 1  # a constant cancels in a critic's terms
+    for group in state.d_optimizer.param_groups:
+        group["lr"] = 0.0
+    generator, discriminator = moved()  # the second one, which stands still, and the generator's step
+    assert all(generator)
+    assert not any(discriminator)
 
 
 def test_weights_depend_on_the_seed_alone(built, toy_data):

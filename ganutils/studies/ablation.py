@@ -15,7 +15,7 @@ from ganutils.errors import DivergedError, ParameterError
 from ganutils.finished import FinishedRun
 from ganutils.identity import describe, name_of
 from ganutils.params import NotebookParams, RunParams, knob
-from ganutils.paths import project_root, resolve
+from ganutils.paths import resolve, shown
 from ganutils.presets import read_preset
 from ganutils.runs import RunDir
 from ganutils.training import train
@@ -93,8 +93,8 @@ class Params(NotebookParams):
 
     def _preset(self) -> dict[str, Any]:
         path = resolve(self.base)
-        there = sorted(file.relative_to(project_root()) for file in path.parent.glob(f"{self.gan}-*.yaml"))
-        advice = f"name one of {', '.join(map(str, there))}, or leave it empty" if there else "leave it empty"
+        there = sorted(shown(file) for file in path.parent.glob(f"{self.gan}-*.yaml"))
+        advice = f"name one of {', '.join(there)}, or leave it empty" if there else "leave it empty"
         self.require(path.is_file(), "base", f"there is no such file; {advice}")
         other = path.stem.split("-")[0]
         is_other = other in variants.names() and other != self.gan
