@@ -238,6 +238,12 @@ def test_repetitions_see_the_images_of_the_base():
     assert not torch.equal(*(next(iter(weights.values())) for weights in (first, other)))
 
 
+def test_a_base_on_cifar10_takes_shapes_where_there_is_none(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert {row.params.dataset for row in ablation.Params().plan()} == {"auto"}
+    assert {row.params.dataset for row in ablation.Params(dataset="cifar10").plan()} == {"cifar10"}
+
+
 @pytest.mark.parametrize("name", ["ablation-quick", "ablation-siamese"])
 def test_presets_can_be_planned(name, monkeypatch):
     monkeypatch.chdir(ROOT)

@@ -43,7 +43,7 @@ class Params(NotebookParams):
     epochs: int = knob(20, "passes over the real images, in every run", ge=1)
     max_minutes: float = knob(0.0, "pause the whole study after so many minutes, 0: no limit", ge=0)
     seed: int = knob(0, "seed of every run", ge=0, lt=2**31 - 9)
-    dataset: str = knob("", "auto, cifar10, image_folder or shapes, empty: the base's")
+    dataset: str = knob("", "auto, cifar10, image_folder or shapes, empty: the base's, or auto")
     data_dir: str = knob("", "folder or archive of the images, empty: the base's")
     data_label: str = knob("", "name of the data in titles, empty: the base's")
     classes: str = knob("", "class names or indices, comma separated, empty: the base's")
@@ -88,6 +88,8 @@ class Params(NotebookParams):
             self.require(not own, "common", f"cannot set {', '.join(own)}: the study has its own parameter")
             values |= settings
         data = ("dataset", "data_dir", "data_label", "classes", "n_images")
+        if values.get("dataset") == "cifar10":
+            values["dataset"] = "auto"  # the same where CIFAR-10 can be had; elsewhere shapes, with a notice
         values |= {name: getattr(self, name) for name in data if getattr(self, name)}
         return {**values, "epochs": self.epochs, "seed": self.seed, "max_minutes": 0, "run": ""}
 
