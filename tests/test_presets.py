@@ -1,4 +1,4 @@
-"""Every preset: its notebook runs with it, shortened, on the embedded shapes."""
+"""Every preset, shortened, on the embedded shapes: it trains, or its notebook runs with it."""
 
 from pathlib import Path
 
@@ -7,10 +7,14 @@ import yaml
 from test_notebooks import ROOT, TOY, execute, outputs
 
 from ganutils import variants
+from ganutils.data import load_dataset
 from ganutils.runs import RunDir
 from ganutils.studies import params_class
+from ganutils.training import train
 
 PRESETS = sorted((ROOT / "notebooks" / "presets").glob("*.yaml"))
+OF_VARIANTS = [path for path in PRESETS if path.stem.split("-")[0] in variants.names()]
+OF_NOTEBOOKS = [path for path in PRESETS if path not in OF_VARIANTS or path.stem.endswith("-quick")]
 SHORT = {**TOY, "n_images": 40, "epochs": 1, "n_samples": 4, "metric_every": 0, "run": ""}
 SHORT_ABLATION = {
     "common": "width=4; hidden=8; batch_size=20",
@@ -33,7 +37,18 @@ def shortened(path):
     return notebook, {**values, **short}
 
 
-@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", OF_VARIANTS, ids=lambda path: path.stem)
+def test_a_variant_trains_with_its_preset(path):
+    notebook, values = shortened(path)
+    params = params_class(notebook.stem)(**values)
+    dataset = load_dataset(params)
+    run = RunDir.open(params, dataset)
+    history = train(variants.build(params, dataset), dataset, params, run)
+    assert history.step == 2
+    assert run.samples(1).images.shape[2] == params.image_size
+
+
+@pytest.mark.parametrize("path", OF_NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_with_its_preset(path, tmp_path):
     notebook, values = shortened(path)
     executed = execute(notebook, tmp_path / "executed.ipynb", **values)
