@@ -9,7 +9,7 @@ from ganutils.wording import listed, numbered
 
 Table = tuple[list[tuple], tuple[str, ...]]
 
-_NOTHING = "–"
+NOTHING = "–"
 
 
 def scores(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> list[tuple[str, Table]]:
@@ -20,24 +20,18 @@ def scores(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> list[tupl
     found = []
     for letter in sorted({title.letter for title in scales.values()}):
         columns = [scale for scale, title in scales.items() if title.letter == letter]
-        rows = [
-            (
-                run.label,
-                *(shortest(best(some)) if (some := run.of_scale(one)) else _NOTHING for one in columns),
-            )
-            for run in runs
-            if any(run.of_scale(one) for one in columns)
-        ]
+        measured = [run for run in runs if any(run.of_scale(one) for one in columns)]
+        rows = [(run.label, *(_best(run, one) for one in columns)) for run in measured]
         floors = [floor_of((run.folder for run in runs), one) for one in columns]
         if any(floors):
-            rows.append(("real, not trained on", *(shortest(one) if one else _NOTHING for one in floors)))
+            rows.append(("real, not trained on", *(shortest(one) if one else NOTHING for one in floors)))
         found.append((letter, (rows, ("Run", *(name for name, _ in columns)))))
     return found
 
 
 def _best(run: FinishedRun, scale: Scale) -> str:
     found = run.of_scale(scale)
-    return shortest(best(found)) if found else _NOTHING
+    return shortest(best(found)) if found else NOTHING
 
 
 def shortest(one: Measurement, *, with_error: bool = True) -> str:

@@ -6,14 +6,13 @@ Where space is short a run is called by its number; the first table says which r
 from collections.abc import Sequence
 from typing import Any
 
-from ganutils.comparison_metrics import Table, shortest
+from ganutils.comparison_metrics import NOTHING, Table, shortest
 from ganutils.diagnosis import diagnose_run
 from ganutils.diagnosis.findings import Light
 from ganutils.finished import FinishedRun
 from ganutils.measurements import Scale, Title, best, floor_of
 from ganutils.wording import listed, numbered
 
-_NOTHING = "–"
 _ACROSS = 8  # runs side by side in a table
 
 
@@ -47,7 +46,7 @@ def _row(run: FinishedRun, scales: dict[Scale, Title], floors: dict[Scale, str])
         f"{run.history.minutes:.3g}",
         "unknown" if run.weights is None else " / ".join(_short(count) for count in run.weights),
         "; ".join(told) or "not measured",
-        "; ".join(str(top.epoch) for top in tops.values()) or _NOTHING,
+        "; ".join(str(top.epoch) for top in tops.values()) or NOTHING,
     )
 
 
@@ -111,7 +110,7 @@ def differing_parameters(runs: Sequence[FinishedRun]) -> list[Table]:
 
 
 def _setting(run: FinishedRun, name: str) -> str:
-    value = run.params.get(name, _NOTHING)
+    value = run.params.get(name, NOTHING)
     return "(empty)" if value == "" else str(value)
 
 
@@ -138,7 +137,7 @@ def diagnoses(runs: Sequence[FinishedRun]) -> Table:
         raised = [one for one in diagnose_run(run.folder) if one.is_raised]
         rows += [(run.label, one.sign, f"**{one.light}**", one.evidence) for one in raised]
         if not raised:
-            rows.append((run.label, "none raised", str(Light.GREEN), _NOTHING))
+            rows.append((run.label, "none raised", str(Light.GREEN), NOTHING))
     return rows, ("Run", "Sign of trouble", "Light", "Evidence")
 
 

@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 
 from ganutils.data import to_float
+from ganutils.variety import SAME
 
 _NEIGHBOURS = 50
 _JUDGES = 300  # real images that show how near training images come to each other
-_SAME = 0.5 / 127.5  # root mean square of half a grey level: nearer images are the same image
 _BLOCK = 4096  # training images at a time: bounds the memory of the float copy
 
 
@@ -31,7 +31,7 @@ def copied_rate(generated: Tensor, training: Tensor, *, flip: bool = False, seed
     chosen = torch.randperm(len(training), generator=torch.Generator().manual_seed(seed))[:_JUDGES]
     judged = _nearest(training[chosen], training, flip, but_same=True)
     nearest = _nearest(generated, training, flip)
-    is_copy = nearest[:, 0] < _SAME
+    is_copy = nearest[:, 0] < SAME
     if len(judged := judged[judged.isfinite().any(1)]):
         is_copy |= _nearness(nearest) < _nearness(judged).quantile(0.01)
     return is_copy.float().mean().item()
@@ -46,7 +46,7 @@ def _nearest(images: Tensor, training: Tensor, flip: bool, *, but_same: bool = F
     """Distances (N, 50) to the nearest training images; `but_same` ones count as infinitely far."""
     distances = torch.cat([_distances(images, block, flip) for block in training.split(_BLOCK)], 1)
     if but_same:
-        distances[distances < _SAME] = torch.inf
+        distances[distances < SAME] = torch.inf
     return distances.topk(min(_NEIGHBOURS, len(training)), largest=False).values
 
 

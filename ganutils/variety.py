@@ -5,7 +5,7 @@ from torch import Tensor
 
 from ganutils.data import to_float
 
-_SAME = 0.5 / 127.5  # half a grey level: nearer images are the same image
+SAME = 0.5 / 127.5  # root mean square of half a grey level: nearer images are the same image
 
 
 def nearest_distances(images: Tensor) -> Tensor:
@@ -27,6 +27,6 @@ def repeated_rate(generated: Tensor, real: Tensor) -> float:
     """
     count = min(len(generated), len(real))
     apart = nearest_distances(real[:count])
-    apart = apart[apart >= _SAME]
-    limit = apart.quantile(0.01) if len(apart) else _SAME
+    apart = apart[apart >= SAME]
+    limit = apart.quantile(0.01) if len(apart) else SAME
     return (nearest_distances(generated[:count]) < limit).float().mean().item()

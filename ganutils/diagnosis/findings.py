@@ -39,6 +39,11 @@ class Finding:
         return self.light in (Light.AMBER, Light.RED)
 
 
+def judged(sign: str, colour: Light, evidence: str, remedy: str) -> Finding:
+    """Return a finding of that colour; a green one needs no remedy."""
+    return Finding(sign, colour, evidence, "" if colour == Light.GREEN else remedy)
+
+
 @dataclass(frozen=True)
 class Case:
     """Everything that is known about a run; what is missing turns signs grey, never green."""

@@ -1,6 +1,6 @@
 """Whether generated images resemble the data, by their coverage (Naeem 2020, arXiv 2002.09797)."""
 
-from ganutils.diagnosis.findings import Case, Finding, Light, light
+from ganutils.diagnosis.findings import Case, Finding, Light, judged, light
 from ganutils.measurements import Measurement
 
 # Coverage in units of the floor's, in full runs of presets: 0.57 and 0.60 where cats, dogs and ships can be
@@ -26,7 +26,7 @@ def far_from_data(case: Case) -> Finding:
         "`constraint: penalty` (Gulrajani 2017, arXiv 1704.00028)",
         "a larger `width`",
     )
-    return Finding(sign, colour, evidence, remedy if colour != Light.GREEN else "")
+    return judged(sign, colour, evidence, remedy)
 
 
 def _newest(case: Case) -> tuple[Measurement, Measurement] | None:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from ganutils.diagnosis.curves import epoch_name
-from ganutils.diagnosis.findings import Case, Finding, Light, light, worse
+from ganutils.diagnosis.findings import Case, Finding, Light, judged, light, worse
 from ganutils.measurements import Measurement, Scale, is_rising
 
 # Distance between neighbouring samples in units of that between real images: 0.69 and more at the end of
@@ -64,7 +64,7 @@ def generator_collapse(case: Case) -> Finding:
         "`condition: product`, so that no class ignores the latent",
         "a larger `batch_size`",
     )
-    return Finding(sign, colour, evidence, remedy if colour != Light.GREEN else "")
+    return judged(sign, colour, evidence, remedy)
 
 
 def _since(variety: dict[float, float]) -> str:
@@ -103,7 +103,7 @@ def divergence(case: Case) -> Finding:
     )
     if colour != Light.GREEN:
         remedy = f"Use the samples and the checkpoint of epoch {top.epoch}{remedy and '; '}{remedy or '.'}"
-    return Finding(sign, colour, evidence, remedy if colour != Light.GREEN else "")
+    return judged(sign, colour, evidence, remedy)
 
 
 def too_short(case: Case) -> Finding:
@@ -145,7 +145,7 @@ def memorisation(case: Case) -> Finding:
         "`augment: color,translation` (Zhao 2020, arXiv 2006.10738)",
         "fewer `epochs`",
     )
-    return Finding(sign, colour, evidence, remedy if colour != Light.GREEN else "")
+    return judged(sign, colour, evidence, remedy)
 
 
 def _longest(measurements: Sequence[Measurement]) -> list[Measurement]:

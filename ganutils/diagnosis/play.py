@@ -6,7 +6,7 @@ The numbers beside the limits are those of the recorded runs in tests/histories 
 import numpy as np
 
 from ganutils.diagnosis.curves import Blocks, epoch_name
-from ganutils.diagnosis.findings import FEW, Case, Finding, Light, light, too_few
+from ganutils.diagnosis.findings import FEW, Case, Finding, Light, judged, light, too_few
 
 # Gap between D on real and on generated images in the last quarter: up to 0.84 in healthy runs, 0.94 and more
 # in runs that had learned nothing. Only the end counts: a healthy run was at 0.97 for an eighth of its time.
@@ -52,7 +52,7 @@ def discriminator_wins(case: Case) -> Finding:
         f"{fake.last.median:.3g}, {gap:.0%} of the largest possible gap; in the second quarter it was "
         f"{before:.0%}."
     )
-    return Finding(sign, colour, evidence, remedy if colour != Light.GREEN else "")
+    return judged(sign, colour, evidence, remedy)
 
 
 def _by_losses(case: Case, sign: str, remedy: str) -> Finding:
@@ -72,7 +72,7 @@ def _by_losses(case: Case, sign: str, remedy: str) -> Finding:
         f"In the last quarter ({total.last.when}) `d_real` + `d_fake` is {total.last.median:.3g}, "
         f"{left:.0%} of what it was at the start."
     )
-    return Finding(sign, colour, evidence, remedy if colour != Light.GREEN else "")
+    return judged(sign, colour, evidence, remedy)
 
 
 def oscillation(case: Case) -> Finding:

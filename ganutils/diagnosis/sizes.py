@@ -6,7 +6,7 @@ The numbers beside the limits are those of the recorded runs in tests/histories 
 import numpy as np
 
 from ganutils.diagnosis.curves import epoch_name
-from ganutils.diagnosis.findings import FEW, ORDER, Case, Finding, Light, light, too_few, worse
+from ganutils.diagnosis.findings import FEW, ORDER, Case, Finding, Light, judged, light, too_few, worse
 
 # Adam and RMSprop add 1e-8 to each weight's root mean square gradient: with a million weights a norm below
 # 1e-5 is lost in it. Against their own height gradients of healthy runs fell to no less than 0.2.
@@ -42,7 +42,7 @@ def vanishing_gradients(case: Case) -> Finding:
         "a larger `clip`, such as 0.01 (Arjovsky 2017, arXiv 1701.07875)",
         "`d_norm: spectral` (Miyato 2018, arXiv 1802.05957)",
     )
-    return Finding(sign, colour, evidence, remedy if colour != Light.GREEN else "")
+    return judged(sign, colour, evidence, remedy)
 
 
 def exploding_values(case: Case) -> Finding:
@@ -67,7 +67,7 @@ def exploding_values(case: Case) -> Finding:
     if case.rollbacks:
         colour = worse(colour, Light.AMBER)
         evidence = f"Training went back {len(case.rollbacks)} times, first as {case.rollbacks[0]}. {evidence}"
-    return Finding(sign, colour, f"{evidence}.", remedy if colour != Light.GREEN else "")
+    return judged(sign, colour, f"{evidence}.", remedy)
 
 
 def _peak(case: Case, name: str) -> tuple[Light, float, str, float, float]:
@@ -112,7 +112,7 @@ def _clipping(case: Case, sign: str) -> Finding:
         f"a {size} `clip`, 0.01 is usual (Arjovsky 2017, arXiv 1701.07875)",
         "`constraint: penalty` (Gulrajani 2017, arXiv 1704.00028)",
     )
-    return Finding(sign, colour, evidence, remedy if colour != Light.GREEN else "")
+    return judged(sign, colour, evidence, remedy)
 
 
 def _penalty(case: Case, sign: str) -> Finding:
@@ -126,4 +126,4 @@ def _penalty(case: Case, sign: str) -> Finding:
         f"quarter ({blocks.last.when}) it is {slope:.2f}."
     )
     remedy = case.remedy("a larger `penalty`", "more `epochs`: the penalty takes hold slowly")
-    return Finding(sign, colour, evidence, remedy if colour != Light.GREEN else "")
+    return judged(sign, colour, evidence, remedy)
