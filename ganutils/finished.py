@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -56,10 +57,18 @@ class FinishedRun:
         """Return the numbers of one metric and protocol, by epoch."""
         return [one for one in self.measurements if one.scale == scale]
 
-    def spent(self, epoch: int, what: str) -> float:
-        """Return what was spent up to the end of an epoch: `minutes`, or updates: `step`, `g_step`."""
-        rows = [row for row in self.history.epochs if row["epoch"] <= epoch]
-        return sum(row["seconds"] for row in rows) / 60 if what == "minutes" else rows[-1][what]
+    def spent(self, epoch: float, what: str) -> float:
+        """Return what was spent up to an epoch: `minutes`, or updates: `step`, `g_step`.
+
+        A part of an epoch counts in proportion, of an unfinished one at the pace of those before it.
+        """
+        rows = self.history.epochs
+        ends = [0, *(row["epoch"] for row in rows)]
+        beyond = max(1.0, epoch / ends[-1])
+        if what == "minutes":
+            minutes = np.cumsum([0, *(row["seconds"] for row in rows)]) / 60
+            return float(np.interp(epoch, ends, minutes)) * beyond
+        return round(np.interp(epoch, ends, [0, *(row[what] for row in rows)]) * beyond)
 
     def terms(self, side: str) -> list[str]:
         """Return the names of the loss terms of the discriminator, `d`, or the generator, `g`."""

@@ -84,8 +84,12 @@ class History:
 
     def reached(self, epochs: int) -> str:
         """Return "3.52 of 4", the epochs passed so far, the unfinished one in part, of all."""
-        passed = max(self.epoch, self.updates[-1]["epoch"] if self.updates else 0)
-        return f"{round(passed, 2):g} of {epochs}"
+        return f"{round(self.passed, 2):g} of {epochs}"
+
+    @property
+    def passed(self) -> float:
+        """Epochs passed so far, the unfinished one in part."""
+        return max(self.epoch, self.updates[-1]["epoch"] if self.updates else 0)
 
     @property
     def step(self) -> int:

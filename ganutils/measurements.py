@@ -21,6 +21,7 @@ from ganutils.runs import RunDir
 
 _RISING = frozenset({"precision", "recall", "density", "coverage", "inception score"})
 _GENERATOR = "generator"
+_ROUNDED = 1e-4  # fractions of epochs are rounded by less
 _LOCK, _PATIENCE = ".metrics.lock", 60.0  # seconds; writing takes a moment
 
 
@@ -69,13 +70,16 @@ class Title(NamedTuple):
 
 
 class Measurement(BaseModel):
-    """One number about the generator after one epoch, or about real images in its place."""
+    """One number about the generator at one moment, or about real images in its place.
+
+    `epoch` counts what was passed: a fraction if training was stopped within an epoch.
+    """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     name: str = Field(min_length=1)
     value: float
-    epoch: int = Field(ge=1)
+    epoch: int | float = Field(gt=0)
     protocol: Protocol
     error: float | None = Field(None, ge=0)  # standard error of the value
     of: str = _GENERATOR  # what was measured; other things than the generator give the floor
@@ -104,7 +108,7 @@ class Absence(BaseModel):
 def read_measurements(run: RunDir) -> list[Measurement]:
     """Return the generator's numbers in the run's metrics.json by epoch; empty without it: not measured.
 
-    Raises `RunError` if the file is no such list or names an epoch that the run did not finish.
+    Raises `RunError` if the file is no such list or names an epoch that the run did not reach.
     """
     return [one for one in _numbers(run) if one.of == _GENERATOR]
 
@@ -153,21 +157,21 @@ def _merge(run: RunDir, found: Iterable[Measurement], absent: Iterable[Absence] 
     write_atomic(run.path / "metrics.json", json.dumps(rows, indent=2).encode())
 
 
-def drop_later(run: RunDir, epoch: int) -> None:
-    """Forget numbers of epochs after `epoch`, which will be trained again."""
+def drop_later(run: RunDir, epoch: float) -> None:
+    """Forget numbers from after `epoch`, which may be a fraction: all that will be trained again."""
     rows = _rows(run)
-    kept = [row for row in rows if _is_absence(row) or row["epoch"] <= epoch]
+    kept = [row for row in rows if _is_absence(row) or row["epoch"] <= epoch + _ROUNDED]
     if kept != rows:
         write_atomic(run.path / "metrics.json", json.dumps(kept, indent=2).encode())
 
 
 def _numbers(run: RunDir) -> list[Measurement]:
     found = _checked(run, list[Measurement], [row for row in _rows(run) if not _is_absence(row)])
-    done = run.history().epoch
-    late = next((one for one in found if one.epoch > done), None)
+    done = run.history().passed
+    late = next((one for one in found if one.epoch > done + _ROUNDED), None)
     if late is not None:
         raise RunError(
-            f"{run.path / 'metrics.json'}: {late.name} of epoch {late.epoch}, but the run finished {done} "
+            f"{run.path / 'metrics.json'}: {late.name} of epoch {late.epoch}, but the run passed {done:g} "
             "epochs. Measure the run again, or delete the file."
         )
     return sorted(found, key=lambda one: one.epoch)

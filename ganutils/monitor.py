@@ -75,7 +75,11 @@ class Monitor:
         measurement = self._quick.measure(sampler, self._gan, epoch)
         spent = time.monotonic() - began
         self._spent += spent
-        before = [one.value for one in read_measurements(self._run) if one.scale == measurement.scale]
+        before = [
+            one.value
+            for one in read_measurements(self._run)
+            if one.scale == measurement.scale and _is_whole(one)
+        ]
         return Score(measurement, round(spent, 3), measurement.value < min(before, default=math.inf))
 
     def keep(self, score: Score) -> None:
@@ -92,7 +96,7 @@ class Monitor:
         scores = [
             one
             for one in read_measurements(self._run)
-            if one.name == "KID" and (one.protocol.n_fake, one.protocol.precision) == how
+            if one.name == "KID" and (one.protocol.n_fake, one.protocol.precision) == how and _is_whole(one)
         ]
         return min(scores, key=lambda one: one.value).epoch if scores else 0
 
@@ -106,3 +110,8 @@ class Monitor:
                 "or raise metric_every."
             )
         return cost <= earned
+
+
+def _is_whole(one: Measurement) -> bool:
+    """Say whether a number is of the end of an epoch: only there checkpoints are kept by score."""
+    return isinstance(one.epoch, int)

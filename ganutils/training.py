@@ -110,7 +110,7 @@ class _Loop:
         """Drop what was recorded after the state that training goes on from: it is recorded again."""
         step = self.state.step
         self.run.cut_history(step)
-        drop_later(self.run, step // self.steps_per_epoch)
+        drop_later(self.run, step / self.steps_per_epoch)
         if step and self.observer.best_epoch() * self.steps_per_epoch == step:
             # best.pt may hold a later state, which will be trained again.
             self.observer.sample_best()

@@ -16,6 +16,7 @@ from ganutils.measurements import (
     Absence,
     Measurement,
     Protocol,
+    drop_later,
     read_absences,
     read_floors,
     read_measurements,
@@ -196,11 +197,33 @@ def test_runs_that_have_nothing_to_measure(projected, toy_params):
     run = RunDir.open(params, load_dataset(params))
     with pytest.raises(RunError, match="no checkpoint"):
         measure(run)
-    run = trained(name="within")
-    state = run.checkpoints.load()
-    run.checkpoints.save({**state, "step": state["step"] + 1})
-    with pytest.raises(RunError, match="stopped within epoch 2"):
+    run = trained(name="begun", max_minutes=1e-9)
+    run.checkpoints.save({**run.checkpoints.load(), "step": 0})
+    with pytest.raises(RunError, match="no update yet"):
         measure(run)
+
+
+def test_a_run_paused_within_an_epoch_is_measured_where_it_stands(projected):
+    """Three updates make an epoch here."""
+    run = trained(max_minutes=1e-9)
+    first = {one.name: one for one in measure(run, samples=12)}
+    assert {one.epoch for one in first.values()} == {0.3333}
+    assert set(first) == set(NAMES)
+    assert protocols(run)[0].startswith("Protocol after epoch 0.3333: 12 images")
+    assert measure(run, samples=12) == list(first.values())
+
+    trained()
+    assert {one.epoch for one in read_measurements(run)} == {0.3333}
+    last_ones = measure(run, samples=12)
+    assert {one.epoch for one in last_ones} == {1}
+    finished = FinishedRun(1, "r", run)
+    assert finished.spent(0.3333, "step") == 1
+    assert finished.spent(1, "step") == 3
+    assert finished.spent(0.3333, "minutes") == pytest.approx(0.3333 * run.history().minutes)
+    assert last(run) == last_ones
+
+    drop_later(run, 1 / 3)
+    assert {one.epoch for one in read_measurements(run)} == {0.3333}
 
 
 def test_a_diverged_generator_has_no_numbers():

@@ -31,7 +31,7 @@ class Job:
 
     run: RunDir
     gan: Gan
-    epoch: int
+    epoch: int | float
     samples: int  # generated images
     reference: Reference
     floor: Floor
@@ -96,16 +96,13 @@ def prepare(run: RunDir, samples: int, real: int, weights: str, device: str, bes
     return Job(run, gan, epoch, samples, reference, floor, inception, FeatureCache(inception))
 
 
-def _epoch(run: RunDir, state: State) -> int:
-    """Return the epoch at whose end a checkpoint was made; `RunError` if it was made within one."""
-    rows = run.history().epochs
-    found = [row["epoch"] for row in rows if row["step"] == state["step"]]
-    if not found:
-        raise RunError(
-            f"run={str(run)!r}: a number belongs to a whole epoch, but its training has stopped within epoch "
-            f"{len(rows) + 1}. Finish that with the command that began it."
-        )
-    return int(found[0])
+def _epoch(run: RunDir, state: State) -> int | float:
+    """Return the epochs that a checkpoint has passed, a fraction if it was made within one."""
+    if not state["step"]:
+        raise RunError(f"run={str(run)!r}: has no update yet. Train it first.")
+    per_epoch = run.described["data"]["count"] // run.described["params"]["batch_size"]
+    epochs, rest = divmod(state["step"], per_epoch)
+    return round(state["step"] / per_epoch, 4) if rest else epochs
 
 
 def _checked(name: str, value: int, default: int, most: int = _MOST) -> int:

@@ -37,7 +37,7 @@ def measure(
     returned as they are.
 
     Args:
-        run: a run with at least one finished epoch.
+        run: a run with at least one update; its newest checkpoint is measured.
         samples: generated images; 0 is 5,000, on a CUDA GPU 50,000.
         real: training images they are compared with, evenly over the classes; 0 is 10,000, on a CUDA GPU
             50,000, or all if there are fewer.
@@ -50,7 +50,7 @@ def measure(
     Raises:
         MetricError: the weights are not there or not genuine, or the generator has diverged.
         ParameterError: a value that is not allowed.
-        RunError: the run has no checkpoint, or stopped within an epoch.
+        RunError: the run has no checkpoint with an update.
         DataError: the images of the training are not there or have changed.
     """
     job = prepare(run, samples, real, weights, device, best)
