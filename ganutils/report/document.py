@@ -119,8 +119,10 @@ def _arranged(blocks: list[Block]) -> list[str]:
             body = expression("pair", body, content(other.markup), f"{share / other.share:.3f}")
         # A heading with nothing but figures below it would stand empty if they floated.
         text = next((other.markup for other in rest if other.kind == "text"), "")
-        fixed = _level(heading) < _TEXT and (not text or _level(text) <= _level(heading))
-        about = {"fixed": str(fixed).lower(), "wide": str(paired or share > WIDEST).lower()}
+        headed = _level(heading) < _TEXT
+        fixed = headed and (not text or _level(text) <= _level(heading))
+        known = {"fixed": fixed, "headed": headed, "wide": paired or share > WIDEST}
+        about = {name: str(value).lower() for name, value in known.items()}
         parts.append(call("placed", str(len(parts)), string(block.kind), body, **about))
     return parts
 

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-# A figure that begins so high on a page (cm) did not fit on the page before.
-PAGE_TOP = 5.0
+# Centimetres from the top of a page: a headed figure that begins above the first did not fit on the page
+# before; the text ends at the second.
+PAGE_TOP, PAGE_BOTTOM = 5.0, 27.4
+MOST_GAP = 3.0  # cm that may stay empty
 # Each try typesets the report. Those after the careful ones choose all figures that stand badly at once:
 # with hundreds of figures it would else take minutes.
 CAREFUL_TRIES, TRIES = 12, 20
@@ -16,8 +18,9 @@ def floating(spots_of: Callable[[set[int]], Spots]) -> set[int]:
     """Return the numbers of the figures that shall float.
 
     `spots_of` typesets the report with a set of floating figures and returns, in their order, where each
-    figure stands: {"figure": number, "kind": "image" or "table", "fixed": it must not float, "page": page,
-    "y": cm from the top, "height": cm}.
+    figure stands: {"figure": number, "kind": "image" or "table", "fixed": it must not float, "headed": a
+    heading precedes it, "page": page, "after": [page, cm from the top] where the text before it ends,
+    "height": cm}.
     """
     chosen: set[int] = set()
     for number in range(TRIES):
@@ -36,10 +39,17 @@ def _misplaced(spots: Spots, chosen: set[int]) -> Iterator[int]:
         if spot["figure"] in chosen:
             floats.append(spot)
             continue
-        # What floats may have come to the top of this page and push this figure down.
-        pushed = sum(other["height"] for other in floats if spot["page"] - other["page"] in (0, 1))
-        jumped = spot["page"] > 1 and spot["y"] < PAGE_TOP + pushed
-        # It may also stand further down: the next figure of its kind must not overtake it.
+        # A float may stand a page further down: the next figure of its kind must not overtake it.
         overtakes = before in floats and before["page"] == spot["page"]
-        if not spot["fixed"] and (jumped or overtakes):
+        if not spot["fixed"] and (overtakes or _gap(spot, floats) > MOST_GAP):
             yield spot["figure"]
+
+
+def _gap(spot: dict[str, Any], floats: Spots) -> float:
+    """Return the height in cm that a figure left empty because it did not fit there."""
+    page, y = spot["after"]
+    if page < spot["page"]:
+        return PAGE_BOTTOM - y
+    # A heading before it went with it, and where the text ends is not known; floats came to the page's top.
+    pushed = sum(other["height"] for other in floats if page - other["page"] in (0, 1))
+    return PAGE_BOTTOM if page > 1 and spot["headed"] and y < PAGE_TOP + pushed else 0.0

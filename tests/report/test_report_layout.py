@@ -12,6 +12,7 @@ from report_cells import code, grid, markdown_output, shown
 
 from ganutils.errors import ReportError
 from ganutils.report.exporter import ReportExporter
+from ganutils.report.placing import MOST_GAP
 
 LAYOUTS = ("report", "paper")
 PAGE = 595.3  # points, the width of A4
@@ -203,6 +204,33 @@ def test_an_unknown_layout_is_refused():
     notebook = new_notebook(metadata={"ganutils": {"layout": "poster"}})
     with pytest.raises(ReportError, match=r"'poster'.*report, paper"):
         export(notebook)
+
+
+def two_figures(height):
+    """Return a figure that leaves the lower part of the first page, one of 3 inches, and a section of text."""
+    figures = [
+        shown(grid(0, (6.4, height)), caption="First.", width="full"),
+        shown(grid(1, (6.4, 3)), caption="Second.", width="full"),
+    ]
+    cells = [new_markdown_cell("# T\n\n## S\n\nText."), code("1", *figures)]
+    return new_notebook(cells=[*cells, new_markdown_cell("## After\n\n" + "Words again. " * 300)])
+
+
+def test_a_figure_that_leaves_little_room_stays_before_the_next_section():
+    reader = export(two_figures(7.4))
+    first, second = place(reader, "Figure 1. First."), place(reader, "Figure 2. Second.")
+    after = place(reader, "2 After")
+    assert 28.35 * 2.3 < first[2] < 28.35 * (2.3 + MOST_GAP)  # points above the page's lower edge
+    assert (first[0], second[0], after[0]) == (0, 1, 1)
+    assert after[2] < second[2]
+
+
+def test_a_figure_that_would_leave_a_gap_goes_to_the_top_of_the_next_page():
+    reader = export(two_figures(5.5))
+    first, second = place(reader, "Figure 1. First."), place(reader, "Figure 2. Second.")
+    after = place(reader, "2 After")
+    assert (first[0], second[0], after[0]) == (0, 1, 0)
+    assert second[2] == max(y for _, y, *_ in words(reader.pages[1]))
 
 
 def test_figures_come_before_the_references():
