@@ -1,4 +1,4 @@
-"""Which figures float: those that would leave a gap, and no others, so that most stay in their text."""
+"""Where figures stand: in their text if they can, and nothing on top of something else."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -29,6 +29,34 @@ def floating(spots_of: Callable[[set[int]], Spots]) -> set[int]:
             break
         chosen.update(found[:1] if number < CAREFUL_TRIES else found)
     return chosen
+
+
+def spanning(spots_of: Callable[[set[int]], Spots]) -> set[int]:
+    """Return the numbers of the narrow figures of a paper that shall span both columns.
+
+    Typst lets what spans both columns cover a figure in one of them that is too tall for the rest of the
+    page. `spots_of` typesets the paper and returns where its figures stand: {"figure": number, "spans": it
+    does already, "page": page, "y": cm from the top, "height": cm}.
+    """
+    chosen: set[int] = set()
+    for _ in range(TRIES):
+        spots = spots_of(chosen)
+        covered = {spot["figure"] for spot in spots if not spot["spans"] and _is_covered(spot, spots)}
+        if not covered:
+            break
+        chosen |= covered
+    return chosen
+
+
+def _is_covered(spot: dict[str, Any], spots: Spots) -> bool:
+    end = spot["y"] + spot["height"]
+    return end > PAGE_BOTTOM or any(
+        other["spans"]
+        and other["page"] == spot["page"]
+        and other["y"] < end
+        and spot["y"] < other["y"] + other["height"]
+        for other in spots
+    )
 
 
 def _misplaced(spots: Spots, chosen: set[int]) -> Iterator[int]:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
-from ganutils.report.placing import floating
+from ganutils.report.placing import floating, spanning
 
 
 class TypesettingError(RuntimeError):
@@ -42,8 +42,8 @@ def typeset(source: Source, *, standards: list[str], timestamp: int) -> tuple[by
         inputs = root / "inputs.json"
 
         def spots(figures: set[int]) -> list[dict]:
-            floats = [str(figure) for figure in sorted(figures)]
-            inputs.write_text(json.dumps({"layout": source.layout, "floating": floats}))
+            numbers = [str(figure) for figure in sorted(figures)]
+            inputs.write_text(json.dumps({"layout": source.layout, "chosen": numbers}))
             return json.loads(compiler.query("<spot>", field="value"))
 
         try:
@@ -56,7 +56,8 @@ def typeset(source: Source, *, standards: list[str], timestamp: int) -> tuple[by
                 package_path=root,
                 package_cache_path=root,
             )
-            spots(floating(spots))  # leaves the last choice as the inputs
+            choose = spanning if source.layout == "paper" else floating
+            spots(choose(spots))  # leaves the last choice as the inputs
             pdf, warnings = compiler.compile_with_warnings(
                 format="pdf", pdf_standards=standards, timestamp=timestamp
             )

@@ -12,7 +12,7 @@ from report_cells import code, grid, markdown_output, shown
 
 from ganutils.errors import ReportError
 from ganutils.report.exporter import ReportExporter
-from ganutils.report.placing import MOST_GAP
+from ganutils.report.placing import MOST_GAP, spanning
 
 LAYOUTS = ("report", "paper")
 PAGE = 595.3  # points, the width of A4
@@ -127,6 +127,33 @@ def test_wide_pictures_span_both_columns_and_two_narrow_ones_share_them(both):
     assert all(width <= column for width in sorted(found)[:-6])
 
 
+def test_a_narrow_picture_of_a_paper_stands_in_a_column_with_its_caption():
+    before, after = (new_markdown_cell("# T\n\n## S\n\n" + "Words again. " * 500) for _ in range(2))
+    figure = code("1", shown(grid(0, (6, 6)), caption="In a column.", width="column"))
+    reader = export(new_notebook(cells=[before, figure, after]), layout="paper")
+    page, x, _ = place(reader, "Figure 1. In a column.")
+    assert 51 <= x < PAGE / 2 - 10 or x > PAGE / 2
+    (width,) = widths_of_pictures(reader.pages[page])
+    assert width < (PAGE - 2 * 51 - 20) / 2
+
+
+def test_what_spans_both_columns_covers_no_narrow_picture():
+    tops = {1: 3.0, 2: 10.0, 3: 20.0, 4: 23.0}  # cm; all are 5 cm high, the first page ends at 27.4
+    asked = []
+
+    def spots(chosen):
+        asked.append(chosen)
+        return [
+            {"figure": number, "page": 1, "y": y, "height": 5.0, "spans": number == 3 or number in chosen}
+            for number, y in tops.items()
+        ] + [{"figure": 5, "page": 2, "y": 10.0, "height": 5.0, "spans": False}]
+
+    assert spanning(spots) == {4}
+    tops[2] = 16.0
+    assert spanning(spots) == {2, 4}
+    assert asked[-1] == {2, 4}
+
+
 def test_no_heading_stands_last_on_a_page_or_column(made):
     layout, reader = made
     for number, page in enumerate(reader.pages):
@@ -207,7 +234,7 @@ def test_an_unknown_layout_is_refused():
 
 
 def two_figures(height):
-    """Return a figure that leaves the lower part of the first page, one of 3 inches, and a section of text."""
+    """Return a figure that leaves the first page's lower part, one of 3 inches, and a section of text."""
     figures = [
         shown(grid(0, (6.4, height)), caption="First.", width="full"),
         shown(grid(1, (6.4, 3)), caption="Second.", width="full"),
