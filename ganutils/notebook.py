@@ -139,16 +139,17 @@ def show_environment(run: RunDir) -> None:
     """Show what a reader needs to judge and repeat a run: device, seed, updates, minutes, versions."""
     history = run.history()
     described = run.described
-    data = described["data"]
-    last = history.epochs[-1] if history.epochs else {"step": history.step, "g_step": 0}
+    data, params = described["data"], described["params"]
+    step = history.step
+    part = "" if history.passed == history.epoch else " in finished epochs"
     rows = [
         ("Run folder", f"`{run}`"),
         ("Data", f"{data['label']}, {data['split']} split, {data['count']:,} images"),
         ("Source", data.get("source", "not recorded")),
-        ("Epochs", history.reached(described["params"]["epochs"])),
-        ("Updates", f"discriminator {last['step']:,}, generator {last['g_step']:,}"),
-        ("Training time", f"{history.minutes:.1f} minutes, {history.images_per_second:.0f} images/s"),
-        ("Seed", str(described["params"]["seed"])),
+        ("Epochs", history.reached(params["epochs"])),
+        ("Updates", f"discriminator {step:,}, generator {step // params.get('d_steps', 1):,}"),
+        ("Training time", f"{history.minutes:.1f} minutes{part}, {history.images_per_second:.0f} images/s"),
+        ("Seed", str(params["seed"])),
         *(("Went back, at half the step size", what) for what in run.rollbacks()),
     ]
     before: dict[str, str] = {}

@@ -1,4 +1,5 @@
 import pytest
+from trainings import run_of
 
 from ganutils import notebook
 from ganutils.errors import GanutilsError, ParameterError
@@ -56,6 +57,19 @@ def test_a_line_plot_is_also_shown_as_reproducible_svg(shown):
         figure.subplots().plot([1, 2])
         show(figure, caption="Line.", alt="A line.")
     assert shown[0][0]["image/svg+xml"] == shown[2][0]["image/svg+xml"]
+
+
+def test_the_environment_counts_what_a_paused_run_has_done(shown, toy_params, toy_data):
+    for d_steps, updates in ((1, "discriminator 1, generator 1"), (2, "discriminator 1, generator 0")):
+        paused, run, _ = run_of(
+            toy_params(run=f"paused-{d_steps}", d_steps=d_steps, max_minutes=1e-9), toy_data
+        )
+        notebook.show_environment(run)
+        table = shown[-1][0]["text/markdown"]
+        assert paused.step == 1
+        assert "| Epochs | 0.2 of 2 |" in table
+        assert f"| Updates | {updates} |" in table
+        assert "| Training time | 0.0 minutes in finished epochs, " in table
 
 
 def test_tables_format_numbers_and_escape_bars(shown):
