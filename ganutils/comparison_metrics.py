@@ -1,10 +1,9 @@
 """Tables and sentences about the metrics of several runs, protocols kept apart."""
 
-import math
 from collections.abc import Sequence
 
 from ganutils.finished import FinishedRun
-from ganutils.measurements import Measurement, Scale, Title, best, floor_of, is_rising
+from ganutils.measurements import Measurement, Scale, Title, best, floor_of, is_rising, places
 from ganutils.wording import listed, numbered
 
 Table = tuple[list[tuple], tuple[str, ...]]
@@ -38,8 +37,8 @@ def shortest(one: Measurement, *, with_error: bool = True) -> str:
     """Return a number to the digits that its error leaves; to three where no error is known."""
     if not one.error:
         return f"{one.value:.3g}"
-    places = max(0, -math.floor(math.log10(one.error)))
-    return f"{one.value:.{places}f}" + (f" ± {one.error:.{places}f}" if with_error else "")
+    digits = places(one.error, 1)
+    return f"{one.value:.{digits}f}" + (f" ± {one.error:.{digits}f}" if with_error else "")
 
 
 def ranking(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> Table:

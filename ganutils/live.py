@@ -14,7 +14,7 @@ from ganutils.places import Place
 from ganutils.sheets import Grid
 from ganutils.style import STYLE, look
 
-SHARE = 0.02  # of the time that drawing may take
+SHARE = 0.015  # of the time that drawing may take
 MOST_POINTS = 400  # in a line; beyond them, neighbours are averaged
 WIDTH = 800  # pixels on the screen
 _WAIT = 1.0  # seconds between two pictures at least

@@ -9,6 +9,7 @@ same name and protocol, share a ranking or an axis.
 """
 
 import json
+import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -95,7 +96,15 @@ class Measurement(BaseModel):
         return not self.name.startswith(("FID ", "KID "))
 
     def __str__(self) -> str:
-        return f"{self.value:.4g}" + ("" if self.error is None else f" ± {self.error:.2g}")
+        if not self.error:
+            return f"{self.value:.4g}"
+        digits = places(self.error, 2)
+        return f"{self.value:.{digits}f} ± {self.error:.{digits}f}"
+
+
+def places(error: float, digits: int) -> int:
+    """Return the decimal places of a number whose error is told to so many digits."""
+    return max(0, digits - 1 - math.floor(math.log10(error)))
 
 
 class Absence(BaseModel):

@@ -54,7 +54,7 @@ def test_losses_stand_beside_scores_and_the_start_can_be_left_out(run, monkeypat
         show_agreement(run, {"g_fake": "loss"}, first)
     (rows, header, caption), (_, _, later), (_, _, few) = shown
     assert header == ("Epoch", "loss", "KID")
-    assert rows[0] == (1, "5.5", "0.9 ± 0.01")
+    assert rows[0] == (1, "5.5", "0.900 ± 0.010")
     assert "from epoch 1 on: loss 0.40." in caption  # 1 - 6 * 12 / (5 * 24)
     assert "from epoch 3 on: loss 1.00." in later
     assert "from epoch 4 on: too few scores to say." in few

@@ -124,9 +124,12 @@ def test_each_class_of_a_conditional_run(projected):
     assert last(run) == measure(run, samples=41, real=50, say=lambda text: None) == found
     assert {name for name, _ in compare.scales([FinishedRun(1, "r", run)])} == set(NAMES)
     rows, header = table(run)
-    assert [row[0] for row in rows] == [*NAMES, *each, *missing]
+    assert [row[0] for row in rows] == [*NAMES, *each]
     assert all(len(row) == len(header) for row in rows)
-    assert protocols(run)[-1] == "Single classes: 20 images against 25."
+    assert protocols(run)[2:] == [
+        "Single classes: 20 images against 25.",
+        *(f"Not measured: {name} ({why})." for name, why in missing.items()),
+    ]
 
 
 def test_fid_of_a_class_with_enough_images(projected, monkeypatch):
@@ -256,7 +259,7 @@ def test_old_files_are_still_read_and_merging_keeps_other_numbers():
     found = read_measurements(run)
     assert [(some.value, some.protocol.weights) for some in found] == [(3.0, ""), (2.5, "abc")]
     assert found[0].scale != found[1].scale
-    assert str(found[1]) == "2.5 ± 0.25"
+    assert str(found[1]) == "2.50 ± 0.25"
     assert read_absences(run)[0].why == "y"
     (run.path / "metrics.json").write_text("{")
     write_measurements(run, [new])
@@ -287,8 +290,8 @@ def test_the_command_measures_with_the_genuine_network(capsys):
     assert main(["metrics", "runs/r", "--samples", "10", "--real", "10"]) == 0
     shown = capsys.readouterr().out
     (value,) = [one for one in read_measurements(run) if one.name == "KID"]
-    assert f"KID              {value}" in shown
-    assert "inception score  not measured (the installed weights have no classifier" in shown
+    assert f"KID        {value}" in shown
+    assert "Not measured: inception score (the installed weights have no classifier" in shown
     assert f"Protocol after epoch 1: {value.protocol}." in shown
     assert value.protocol.weights == "faa37c74cec4"
     assert "Protocol of the floor, images of the test split: the same." in shown

@@ -58,7 +58,7 @@ def test_scores_are_kept_and_the_best_state_with_its_samples(toy_params, toy_dat
     history, run = run_of(scored(toy_params), toy_data)
     assert {one.epoch: one.value for one in read_measurements(run)} == VALUES
     assert all(row["score_seconds"] >= 0 for row in history.epochs)
-    assert "KID 0.1 ± 0.01" in capsys.readouterr().out
+    assert "KID 0.100 ± 0.010" in capsys.readouterr().out
     assert run.checkpoints.load_best()["step"] == 10
     assert run.load_grid("best").title == "epoch 2"
     assert torch.equal(run.load_grid("best").images, run.samples(2).images)

@@ -38,18 +38,16 @@ def last(run: RunDir) -> list[Measurement]:
 def table(run: RunDir, measured: Sequence[Measurement] | None = None) -> Table:
     """Return rows of `HEADER`: numbers with standard errors, by default the `last` ones.
 
-    The floor is what real images score that were not trained on. What is missing says why.
+    The floor is what real images score that were not trained on. Without any number a row says why.
     """
     floors = read_floors(run)
     measured = last(run) if measured is None else measured
     rows = [(one.name, str(one), _floor(one, floors)) for one in measured]
-    if not rows:
-        return [("FID, KID and others", f"not measured ({_why(run)})", "")], HEADER
-    return rows + [(one.name, f"not measured ({one.why})", "") for one in read_absences(run)], HEADER
+    return rows or [("FID, KID and others", f"not measured ({_why(run)})", "")], HEADER
 
 
 def protocols(run: RunDir, measured: Sequence[Measurement] | None = None) -> list[str]:
-    """Return sentences for the protocols of the table's numbers, of their floor and of single classes."""
+    """Return sentences: protocols of the numbers, their floor and single classes, and what is missing."""
     measured = last(run) if measured is None else measured
     if not measured:
         return []
@@ -64,6 +62,7 @@ def protocols(run: RunDir, measured: Sequence[Measurement] | None = None) -> lis
         f"Protocol after epoch {epoch}: {protocol}.",
         *(f"Protocol of the floor, images of the {of}: {other}." for of, other in others),
         *each,
+        *(f"Not measured: {one.name} ({one.why})." for one in read_absences(run)),
     ]
 
 
