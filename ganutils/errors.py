@@ -25,11 +25,14 @@ class DivergedError(RunError):
     """A loss is not finite any more; `what` names it, its value, epoch and update."""
 
     def __init__(self, what: str, rollbacks: int = 0) -> None:
-        remedy = ". Lower learning_rate, use precision='fp32', or let the run go back with on_nan='rollback'"
+        remedy = (
+            ". Lower learning_rate, use precision='fp32' in place of bf16, or let the run go back with "
+            "on_nan='rollback'"
+        )
         if rollbacks:
             remedy = (
                 f", after {rollbacks} returns to a checkpoint, each at half the step size. "
-                "Lower learning_rate, or use precision='fp32'"
+                "Lower learning_rate, or use precision='fp32' in place of bf16"
             )
         super().__init__(f"Training stopped: {what}{remedy}; the last checkpoint and all samples are kept.")
         self.what = what

@@ -1,6 +1,6 @@
 """FinishedRun: what a comparison needs to know about one run, read from its folder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -21,11 +21,15 @@ from ganutils.summary import trainable
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """One run of a comparison; `number` counts from 1 and stands for the run in tables and figures."""
+    """One run of a comparison; `number` counts from 1 and stands for the run in tables and figures.
+
+    With `until`, the run is seen as it was after so many epochs.
+    """
 
     number: int
     name: str
     folder: RunDir
+    until: int = field(default=0, kw_only=True)
 
     @property
     def label(self) -> str:
@@ -46,12 +50,13 @@ class FinishedRun:
     @cached_property
     def history(self) -> History:
         """What the run recorded."""
-        return self.folder.history()
+        whole = self.folder.history()
+        return whole.until(self.until) if self.until else whole
 
     @cached_property
     def measurements(self) -> list[Measurement]:
         """The numbers of metrics.json, by epoch; none if nothing was measured."""
-        return read_measurements(self.folder)
+        return [one for one in read_measurements(self.folder) if one.epoch <= (self.until or one.epoch)]
 
     def of_scale(self, scale: Scale) -> list[Measurement]:
         """Return the numbers of one metric and protocol, by epoch."""
@@ -74,10 +79,15 @@ class FinishedRun:
         """Return the names of the loss terms of the discriminator, `d`, or the generator, `g`."""
         return [name for name in self.history.names() if name.startswith(f"{side}_") and name[2:] != "grad"]
 
+    @property
+    def sample_epochs(self) -> list[int]:
+        """The epochs with a sample grid."""
+        return [epoch for epoch in self.folder.sample_epochs() if epoch <= (self.until or epoch)]
+
     @cached_property
     def last_samples(self) -> tuple[int, Grid]:
         """The last epoch that has a sample grid, and the grid."""
-        epoch = self.folder.sample_epochs()[-1]
+        epoch = self.sample_epochs[-1]
         return epoch, self.folder.samples(epoch)
 
     @cached_property

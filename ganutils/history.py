@@ -58,6 +58,14 @@ class History:
         there = ~np.isnan(y)
         return x[there], y[there]
 
+    def until(self, epoch: int) -> "History":
+        """Return what was recorded up to the end of an epoch."""
+        counts = (
+            (rows, np.searchsorted(rows.column("epoch"), epoch, "right"))
+            for rows in (self.updates, self.epochs)
+        )
+        return History(*(rows.first(int(count)) for rows, count in counts))
+
     def names(self) -> list[str]:
         """Return the columns of the update rows, in order of first appearance."""
         return [name for name in self.updates.names() if name not in ("step", "epoch")]

@@ -49,6 +49,12 @@ class Rows(Sequence[Row]):
         """Return a column (N,), NaN where a row lacks it."""
         return self._columns.get(name, np.full(self._length, np.nan))
 
+    def first(self, count: int) -> "Rows":
+        """Return the first rows."""
+        rows = Rows()
+        rows._keep([{name: column[:count] for name, column in self._columns.items()}])
+        return rows
+
     def __len__(self) -> int:
         return self._length
 

@@ -18,6 +18,7 @@ class Params(NotebookParams):
     """Parameters of the comparison."""
 
     runs: str = knob("runs/*", "run folders or patterns such as runs/dcgan*, comma separated")
+    epochs: int = knob(0, "compare the runs as they were after so many epochs, 0: as they are", ge=0)
     unfinished: bool = knob(False, "accept runs that have epochs left")
     columns: int = knob(8, "images of each run in the strip of samples", ge=1, le=16)
 
@@ -40,7 +41,9 @@ def read(params: Params) -> list[FinishedRun]:
     params.require(bool(found), "runs", f"names no run; {_advice()}")
     times = Counter(folder.name for folder in found.values())
     runs = [
-        FinishedRun(number, folder.name if times[folder.name] == 1 else str(folder), folder)
+        FinishedRun(
+            number, folder.name if times[folder.name] == 1 else str(folder), folder, until=params.epochs
+        )
         for number, folder in enumerate(found.values(), 1)
     ]
     for run in runs:
@@ -88,16 +91,17 @@ def _folders(part: str, params: Params) -> list[RunDir]:
 def _check(run: FinishedRun, params: Params) -> None:
     where, done, epochs = str(run.folder), run.history.epoch, run.params["epochs"]
     params.require(
-        done >= epochs or params.unfinished,
+        done >= min(epochs, params.epochs or epochs) or params.unfinished,
         "runs",
         f"{where!r} has finished {done} of {epochs} epochs; finish it with the command that began it, "
         "leave it out, or set unfinished to true",
     )
-    has_samples = done > 0 and bool(run.folder.sample_epochs())
+    within = f" up to epoch {params.epochs}" if params.epochs else ""
+    has_samples = done > 0 and bool(run.sample_epochs)
     params.require(
         has_samples,
         "runs",
-        f"{where!r} has no sample grid in its folder samples; train it for an epoch, or leave it out",
+        f"{where!r} has no sample grid{within}; train it for an epoch, or leave it out",
     )
     run.measurements  # noqa: B018  a broken metrics.json shall be told here
 

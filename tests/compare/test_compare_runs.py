@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from compared_runs import PROTOCOL, read
+from compared_runs import PROTOCOL, measured, read
 
 from ganutils import comparison_figures, comparison_tables
 from ganutils.errors import ParameterError, RunError
@@ -65,6 +65,27 @@ def test_unfinished_runs_are_compared_on_request(made):
     made("half", finished=1)
     (row,), _ = comparison_tables.overview(read(unfinished=True), {})
     assert row[3] == "1 of 2"
+
+
+def test_runs_are_seen_as_they_were_after_some_epochs(made):
+    """Updates, minutes, metrics and samples of epoch 3 on are left out; epoch e took 30 e seconds."""
+    measured(made("long", epochs=4), ("FID", 9.0, 2, {}), ("FID", 3.0, 4, {}))
+    measured(made("short", epochs=1), ("FID", 7.0, 1, {}))
+    made("paused", epochs=4, finished=2)
+    long, paused, short = read(epochs=2)
+    assert [(row["epoch"], row["step"]) for row in long.history.updates] == [(1, 2), (2, 4)]
+    assert long.history.minutes == 1.5
+    assert [one.value for one in long.measurements] == [9.0]
+    assert long.last_samples[0] == 2
+    assert (paused.history.epoch, short.history.epoch) == (2, 1)
+    rows, _ = comparison_tables.overview([long, short], {})
+    assert [row[3:6] for row in rows] == [("2 of 4", "4 / 2", "1.5"), ("1", "2 / 1", "0.5")]
+
+
+def test_without_samples_in_the_first_epochs_there_is_nothing_to_compare(made):
+    (made("late").path / "samples" / "epoch-00001.png").unlink()
+    with pytest.raises(ParameterError, match="'runs/late' has no sample grid up to epoch 1;"):
+        read(epochs=1)
 
 
 @pytest.mark.parametrize(
