@@ -90,7 +90,7 @@ def metrics(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> list[Qua
         if any(len(some) > 1 for some in series.values()):
             found.append(_measured(f"best {title}", ".4g", series, lambda some: best(some).value, real))
             epochs = {number: best(some).epoch for number, some in series.items()}
-            found.append(Quantity(f"epoch of best {title}", ".0f", epochs))
+            found.append(Quantity(f"epoch of best {title}", "g", epochs))
     return found
 
 

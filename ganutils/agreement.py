@@ -25,7 +25,11 @@ def show_agreement(run: RunDir, columns: Mapping[str, str], first: int = 1) -> N
         (one.epoch, *(f"{values[place]:.3g}" for values in means.values()), str(one))
         for place, one in enumerate(scores)
     ]
-    counted = [place for place, one in enumerate(scores) if one.epoch >= first]
+    counted = [
+        place
+        for place, one in enumerate(scores)
+        if one.epoch >= first and not any(np.isnan(values[place]) for values in means.values())
+    ]
     told = "too few scores to say"
     if len(counted) >= _FEWEST:
         quality = [scores[place].value for place in counted]

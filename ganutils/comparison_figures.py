@@ -53,7 +53,7 @@ def _terms(axis: Axes, run: FinishedRun, side: str, names: Sequence[str]) -> dic
     for name, (x, y) in columns.items():
         draw_line(axis, x, y, name, names.index(name))
     hold_most(axis, [y for _, y in columns.values()], None)
-    axis.set_xlim(0, run.history.epoch)
+    axis.set_xlim(0, run.history.passed)
     return {line.get_label(): line for line in axis.lines if line.get_label() in columns}
 
 

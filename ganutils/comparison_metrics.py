@@ -71,9 +71,10 @@ def protocols(scales: dict[Scale, Title]) -> Table:
 def absences(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> str:
     """Say in words why a run is missing from a ranking and its figures; empty if none is."""
     if not scales:
+        when = f" up to epoch {runs[0].until}" if runs[0].until else ""
         return (
-            "No run of this comparison has a file `metrics.json`: nothing was measured, so there is no "
-            "ranking, and no figure of a metric against minutes or updates."
+            f"Of these runs nothing was measured{when}, so there is no ranking, and no figure of a metric "
+            "against minutes or updates."
         )
     titles: dict[str, list[str]] = {}  # of the scales from which the same runs are missing
     for scale, title in scales.items():
@@ -82,7 +83,7 @@ def absences(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> str:
             if not run.of_scale(scale):
                 others = [scales[one.scale] for one in run.measurements if one.name == scale[0]]
                 letters = [other.letter for other in others]
-                why = f"measured by another protocol, {listed(letters)}" if letters else "not measured"
+                why = f"measured by another protocol, {listed(letters)}" if letters else run.unmeasured
                 missing.setdefault(why, []).append(str(run.number))
         if missing:
             told = "; ".join(f"{numbered(numbers)}, {why}" for why, numbers in missing.items())

@@ -30,7 +30,7 @@ def _floors(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> dict[Sca
 
 
 def _row(run: FinishedRun, scales: dict[Scale, Title], floors: dict[Scale, str]) -> tuple:
-    data, end, planned = run.described["data"], run.history.epochs[-1], run.params["epochs"]
+    data, history, planned = run.described["data"], run.history, run.params["epochs"]
     tops = {scale: best(found) for scale in scales if (found := run.of_scale(scale))}
     told = [
         f"{scales[scale]}: {shortest(top, with_error=False)}"
@@ -41,11 +41,11 @@ def _row(run: FinishedRun, scales: dict[Scale, Title], floors: dict[Scale, str])
         run.label,
         run.described["variant"],
         f"{data['label']}, {data['count']:,}",
-        str(planned) if run.history.epoch >= planned else f"{run.history.epoch} of {planned}",
-        f"{end['step']:,} / {end['g_step']:,}",
-        f"{run.history.minutes:.3g}",
+        str(planned) if history.epoch >= planned else history.reached(planned),
+        " / ".join(f"{run.spent(history.passed, what):,}" for what in ("step", "g_step")),
+        f"{history.minutes:.3g}",
         "unknown" if run.weights is None else " / ".join(_short(count) for count in run.weights),
-        "; ".join(told) or "not measured",
+        "; ".join(told) or run.unmeasured,
         "; ".join(str(top.epoch) for top in tops.values()) or NOTHING,
     )
 
@@ -60,8 +60,8 @@ def common_ground(runs: Sequence[FinishedRun]) -> Table:
         "Images": [_images(run) for run in runs],
         "Image size": [run.params["image_size"] for run in runs],
         "Batch size": [run.params["batch_size"] for run in runs],
-        "Epochs": [run.history.epoch for run in runs],
-        "Generator updates": [run.history.epochs[-1]["g_step"] for run in runs],
+        "Epochs": [round(run.history.passed, 2) for run in runs],
+        "Generator updates": [run.spent(run.history.passed, "g_step") for run in runs],
         "Discriminator updates for one of the generator": [run.params["d_steps"] for run in runs],
         "Seed": [run.params["seed"] for run in runs],
         "Device and precision": [sessions(run, "device") for run in runs],

@@ -58,6 +58,11 @@ class FinishedRun:
         """The numbers of metrics.json, by epoch; none if nothing was measured."""
         return [one for one in read_measurements(self.folder) if one.epoch <= (self.until or one.epoch)]
 
+    @property
+    def unmeasured(self) -> str:
+        """Why there is no number: nothing was measured, or only after `until`."""
+        return "measured later only" if self.until and read_measurements(self.folder) else "not measured"
+
     def of_scale(self, scale: Scale) -> list[Measurement]:
         """Return the numbers of one metric and protocol, by epoch."""
         return [one for one in self.measurements if one.scale == scale]

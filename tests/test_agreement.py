@@ -60,6 +60,18 @@ def test_losses_stand_beside_scores_and_the_start_can_be_left_out(run, monkeypat
     assert "from epoch 4 on: too few scores to say." in few
 
 
+def test_an_epoch_without_an_update_has_no_rank(run, monkeypatch):
+    """The second column was recorded in the last three epochs only, where it falls as the score does."""
+    for epoch, value in ((3, 0.3), (4, 0.2), (5, 0.1)):
+        run.append([{"step": 2 * epoch, "epoch": epoch, "late": value}])
+    scored(run, range(1, 6))
+    shown = []
+    monkeypatch.setattr(agreement, "show_table", lambda *table: shown.append(table))
+    show_agreement(run, {"g_fake": "loss", "late": "late"})
+    assert shown[0][0][0][2] == "nan"
+    assert "from epoch 1 on: loss 1.00, late 1.00." in shown[0][2]
+
+
 def test_a_run_without_scores_says_how_to_get_them(run, capsys):
     scored(run, (2, 4))
     show_agreement(run, {"g_fake": "loss"})

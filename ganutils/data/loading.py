@@ -83,7 +83,7 @@ def load(
 
 
 def load_dataset(params: RunParams) -> Dataset:
-    """Return the images that a run's parameters ask for; see `load`.
+    """Return the images that a run's parameters ask for; see `load`. Runs of all seeds share them.
 
     Raises `ParameterError` also for a batch larger than the data.
     """
@@ -95,7 +95,6 @@ def load_dataset(params: RunParams) -> Dataset:
         image_size=params.image_size,
         data_label=params.data_label,
         n_images=params.n_images,
-        seed=params.seed,
     )
     if params.batch_size > len(dataset):
         raise ParameterError(

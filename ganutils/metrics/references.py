@@ -99,7 +99,6 @@ def _other_split(params: RunParams, dataset: Dataset, n: int) -> Dataset | None:
             image_size=params.image_size,
             data_label=params.data_label,
             n_images=n if drawn else 0,
-            seed=params.seed,
         )
     except (ParameterError, DataError):
         return None

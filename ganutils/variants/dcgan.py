@@ -1,7 +1,9 @@
 """DCGAN: deep convolutional GAN (Radford, Metz, Chintala 2015, arXiv 1511.06434).
 
-Two published shapes: `conv`, the paper's 4x4 convolutions (Fig. 1), and `dense`, the small
-32x32 network of the TensorFlow tutorial, whose generator starts from a dense layer.
+Two shapes: `conv`, the paper's layout (Fig. 1) with the 4x4 kernels and half the channels of the authors'
+later code in Torch, and `dense`, after the TensorFlow tutorial's small network, whose generator starts from
+a dense layer, at 32x32 in colour. Departures from the paper: latents are normal, not uniform (`prior`),
+images are mirrored at random (`flip`), and a batch has 64 of them (`batch_size`).
 """
 
 from collections.abc import Callable

@@ -3,7 +3,7 @@ import json
 import pytest
 from compared_runs import measured, read
 
-from ganutils import comparison_metrics, comparison_tables, measurements
+from ganutils import comparison_figures, comparison_metrics, comparison_tables, measurements
 from ganutils.studies import compare
 from ganutils.variants import wgan
 
@@ -132,7 +132,38 @@ def test_numbers_have_the_digits_that_their_errors_leave(made, value, error, tol
 
 def test_without_metrics_a_sentence_says_so(made):
     made("a")
-    assert "nothing was measured" in comparison_metrics.absences(read(), {})
+    assert "nothing was measured, so" in comparison_metrics.absences(read(), {})
+
+
+def test_what_was_measured_later_is_not_called_unmeasured(made):
+    measured(made("a", epochs=4), ("FID", 9.0, 4, {}))
+    measured(made("b", epochs=4), ("FID", 9.0, 2, {}))
+    made("c", epochs=4)
+    runs = read(epochs=3)
+    scales = compare.scales(runs)
+    told = "- Missing from FID (A): run 1, measured later only; run 3, not measured."
+    assert comparison_metrics.absences(runs, scales) == told
+    rows, _ = comparison_tables.overview(runs, scales)
+    assert [row[-2] for row in rows] == ["measured later only", "FID (A): 9", "not measured"]
+    assert "nothing was measured up to epoch 1, so" in comparison_metrics.absences(read(epochs=1), {})
+
+
+def test_the_begun_epoch_of_a_paused_run_counts(made):
+    """Half an epoch more of two updates each, one of them of the generator."""
+    run = made("paused", epochs=4, finished=2)
+    run.append([{"step": 5, "epoch": 2.5, "d_real": 1.0, "g_fake": 2.0}])
+    measured(run, ("FID", 9.0, 2.5, {}))
+    made("ended", epochs=2)
+    runs = read(unfinished=True)
+    ended, paused = runs
+    rows, _ = comparison_tables.overview(runs, compare.scales(runs))
+    assert rows[1][3:5] == ("2.5 of 4", "5 / 2")
+    assert rows[1][-1] == "2.5"
+    facts = {row[0]: row[1] for row in comparison_tables.common_ground(runs)[0]}
+    assert facts["Epochs"] == "**differ**"
+    assert paused.spent(2.5, "minutes") == 1.25 * ended.history.minutes
+    axis = comparison_figures.losses(runs).axes[2]
+    assert axis.get_xlim() == (0, 2.5)
 
 
 @pytest.mark.parametrize(

@@ -115,8 +115,8 @@ def test_shapes_counts():
 
 
 def test_load_dataset_reads_the_run_parameters():
-    values = {"dataset": "shapes", "classes": "ring,heart", "n_images": 30, "split": "test", "seed": 5}
-    params = RunParams(**values, data_label="toy", batch_size=6)
+    values = {"dataset": "shapes", "classes": "ring,heart", "n_images": 30, "split": "test"}
+    params = RunParams(**values, data_label="toy", batch_size=6, seed=5)
     data = load_dataset(params)
     assert (data.fingerprint, data.label) == (load(**values).fingerprint, "toy")
     with pytest.raises(ParameterError, match="batch_size=31: is larger than the data, 30 images"):
