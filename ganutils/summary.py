@@ -12,14 +12,15 @@ Row = tuple[str, str, int]
 def layer_table(network: nn.Module, *inputs: Tensor) -> list[Row]:
     """Return (layer, output shape without the batch, parameters) for each layer that `inputs` pass.
 
-    The last row is the total; a layer that is passed twice counts there once. Batch norm counts its four
+    The last row is the total; a layer that is passed twice stands there once. Batch norm counts its four
     numbers a channel: scale, shift and the two running statistics. The network's mode and statistics stay
     as they are.
     """
-    rows: list[Row] = []
+    rows: dict[nn.Module, Row] = {}
 
     def note(layer: nn.Module, _: tuple, output: Tensor) -> None:
-        rows.append((_describe(layer), "x".join(str(n) for n in output.shape[1:]) or "1", count(layer)))
+        shape = "x".join(str(n) for n in output.shape[1:]) or "1"
+        rows.setdefault(layer, (_describe(layer), shape, count(layer)))
 
     leaves = [
         layer
@@ -35,7 +36,7 @@ def layer_table(network: nn.Module, *inputs: Tensor) -> list[Row]:
         network.train(was_training)
         for hook in hooks:
             hook.remove()
-    return [*rows, ("Total", "", count(network))]
+    return [*rows.values(), ("Total", "", count(network))]
 
 
 def count(network: nn.Module) -> int:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ganutils.data import Batch
-from ganutils.summary import trainable
+from ganutils.summary import layer_table, trainable
 from ganutils.variants.siamese import PairLoss, Params, build
 
 
@@ -84,3 +84,11 @@ def test_sizes():
     shared, parallel = (build(Params(head=head), 2).discriminator for head in ("difference", "concat"))
     assert trainable(shared) == trunk + (features + 1) * 256 + 257
     assert trainable(parallel) == 2 * trunk + (2 * features + 1) * 256 + 257
+
+
+@pytest.mark.parametrize(("head", "branches"), [("difference", 1), ("concat", 2)])
+def test_the_layer_table_counts_a_shared_layer_once(head, branches, pairs):
+    discriminator = build(Params(width=8, head=head), 2).discriminator
+    *rows, (_, _, total) = layer_table(discriminator, *pairs)
+    assert sum(parameters for _, _, parameters in rows) == total
+    assert [row[0] for row in rows].count("Conv2d 4x4, stride 2") == 3 * branches
