@@ -77,7 +77,7 @@ def _gap(spot: dict[str, Any], floats: Spots) -> float:
     """Return the height in cm that a figure left empty because it did not fit there."""
     page, y = spot["after"]
     if page < spot["page"]:
-        return PAGE_BOTTOM - y
+        return PAGE_BOTTOM * (spot["page"] - page) - y  # pages between have floats alone
     # A heading before it went with it, and where the text ends is not known; floats came to the page's top.
     pushed = sum(other["height"] for other in floats if page - other["page"] in (0, 1))
     return PAGE_BOTTOM if page > 1 and spot["headed"] and y < PAGE_TOP + pushed else 0.0

@@ -7,7 +7,7 @@ from ganutils.report.grammar import Token, parse, plain_text
 from ganutils.report.markup import array, content, expression
 
 WIDEST = 0.62  # of the text's width: what is wider spans both columns of a paper
-_WHOLE_ROWS = 25  # a table up to so long is not split over pages
+_WHOLE_ROWS, _WHOLE_SHARE = 25, 1.5  # a table up to so long and so wide is not split over pages
 _LETTER = 4.2  # points, the mean width of a character in a table
 _MARGINS = 10.0  # points beside each cell
 _TEXT_WIDTH = 460.8  # points between the margins of a page
@@ -36,8 +36,9 @@ def read(token: Token, inlines: Callable[[list[Token]], str]) -> Table:
     lines = [head["children"], *(row["children"] for body in bodies for row in body["children"])]
     header, *rows = [array(content(inlines(cell["children"])) for cell in line) for line in lines]
     alignment = array(cell["attrs"]["align"] or "left" for cell in head["children"])
-    whole = len(rows) <= _WHOLE_ROWS
-    return Table(header, array(rows), alignment, _share(lines), whole)
+    share = _share(lines)
+    whole = len(rows) <= _WHOLE_ROWS and share <= _WHOLE_SHARE
+    return Table(header, array(rows), alignment, share, whole)
 
 
 def shape(text: str) -> Table | None:

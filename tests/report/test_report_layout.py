@@ -201,6 +201,18 @@ def test_two_narrow_tables_stand_side_by_side_in_a_report():
     assert third[2] < second[2]
 
 
+def test_a_table_of_many_words_breaks_between_rows_and_stays_in_its_section():
+    rows = "".join(f"|Row {number}|{'word ' * 90}|\n" for number in range(12))
+    output = markdown_output(f"|a|b|\n|---|---|\n{rows}", role="table", caption="Words.")
+    cells = [new_markdown_cell("# T\n\n## S\n\n" + "Words again. " * 250), code("1", output)]
+    cells.append(new_markdown_cell("## After\n\nShort."))
+    reader = export(new_notebook(cells=cells), layout="report")
+    caption, first, last = (place(reader, text) for text in ("Table 1. Words.", "Row 0", "Row 11"))
+    assert (caption[0], first[0], last[0]) == (0, 0, 1)
+    assert place(reader, "2 After")[0] == 1
+    assert place(reader, "2 After")[2] < last[2]
+
+
 def test_a_long_wide_table_is_cut_in_a_paper():
     reader = export(tables((90, 40, 20, 20)), layout="paper")
     rows = [sum(text.startswith("x" * 20) for *_, text in words(page)) for page in reader.pages]
