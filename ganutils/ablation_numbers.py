@@ -17,6 +17,8 @@ from ganutils.sampling import generate
 from ganutils.streams import stream
 from ganutils.variety import nearest_distances, repeated_rate
 
+_FOLLOWED = ("FID", "KID")  # metrics whose best epoch is told: a table has no room for that of all
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -79,7 +81,7 @@ def variety(runs: Sequence[FinishedRun], dataset: Dataset, count: int, seed: int
 def metrics(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> list[Quantity]:
     """Return the last value of every metric and protocol of `scales`, and the floor as that of real images.
 
-    Where a run was measured after several epochs, the best value and its epoch follow.
+    Where a run was measured after several epochs, the best FID and KID and their epochs follow.
     """
     found = []
     for scale, title in scales.items():
@@ -87,7 +89,7 @@ def metrics(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> list[Qua
         floor = floor_of((run.folder for run in runs), scale)
         real = None if floor is None else floor.value
         found.append(_measured(str(title), ".4g", series, lambda some: some[-1].value, real))
-        if any(len(some) > 1 for some in series.values()):
+        if scale[0] in _FOLLOWED and any(len(some) > 1 for some in series.values()):
             found.append(_measured(f"best {title}", ".4g", series, lambda some: best(some).value, real))
             epochs = {number: best(some).epoch for number, some in series.items()}
             found.append(Quantity(f"epoch of best {title}", "g", epochs))
