@@ -47,3 +47,11 @@ def toy_params():
         return dcgan.Params(**{**small, "sample_epochs": "every 1", **values})
 
     return make
+
+
+@pytest.fixture
+def projected(monkeypatch):
+    """Let a quick projection stand for the Inception network when runs are measured."""
+    from projection import Projection
+
+    monkeypatch.setattr("ganutils.metrics.job.Inception", Projection)

@@ -4,7 +4,6 @@ from report_cells import INJECTED, PARAMETERS, code
 
 from ganutils.report.notebook import NO_DATE, front, parse_cell
 from ganutils.report.pictures import TEXT_WIDTH, Picture, size
-from ganutils.report.placing import MOST_GAP, PAGE_BOTTOM, PAGE_TOP, TRIES, floating
 from ganutils.report.streams import plain_lines, shortened
 
 
@@ -102,56 +101,3 @@ def test_long_output_is_shortened_in_the_middle():
 )
 def test_size_in_print(own, wish, expected):
     assert size(Picture(b"", "png", *own), wish) == pytest.approx(expected, abs=1e-3)
-
-
-def spot(figure, page, after, height=9.0, headed=False):
-    """A figure on a page; the text before it ends at `after`, page and cm from the top."""
-    about = {"figure": figure, "kind": "image", "fixed": figure == 0, "headed": headed}
-    return {**about, "page": page, "after": after, "height": height}
-
-
-def test_only_figures_that_would_leave_a_gap_float():
-    # The second figure does not fit on page 1; once it floats, the third is pushed below it.
-    before = [spot(1, 1, (1, 10)), spot(2, 2, (1, 19)), spot(3, 2, (2, 16))]
-    after = [spot(1, 1, (1, 10)), spot(2, 1, (1, 19)), spot(3, 2, (2, 15))]
-    assert floating(lambda chosen: after if chosen else before) == {2}
-
-
-@pytest.mark.parametrize(
-    ("after", "page", "headed", "floats"),
-    [
-        ((1, PAGE_BOTTOM - MOST_GAP + 0.1), 2, False, False),
-        ((1, PAGE_BOTTOM - MOST_GAP - 0.1), 2, False, True),
-        ((1, PAGE_BOTTOM), 3, False, True),  # a page between them
-        ((2, 2.4), 2, False, False),  # two lines of text above it
-        ((2, PAGE_TOP - 0.1), 2, True, True),  # its heading came with it
-        ((2, PAGE_TOP + 0.1), 2, True, False),
-        ((1, PAGE_TOP - 0.1), 1, True, False),
-    ],
-)
-def test_what_counts_as_a_gap(after, page, headed, floats):
-    assert floating(lambda chosen: [spot(1, page, after, headed=headed)]) == ({1} if floats else set())
-
-
-def test_hundreds_of_figures_are_placed_in_few_tries():
-    tries = []
-
-    def spots_of(chosen):
-        tries.append(set(chosen))
-        pages = range(2, 400)
-        return [spot(page, page, (page, 20) if page in chosen else (page - 1, 20)) for page in pages]
-
-    assert floating(spots_of) == set(range(2, 400))
-    assert len(tries) <= TRIES
-
-
-def test_figure_that_is_all_below_its_heading_stays():
-    assert floating(lambda chosen: [spot(0, 2, (1, 3))]) == set()
-
-
-def test_no_figure_overtakes_a_floating_one():
-    def spots_of(chosen):
-        first = spot(1, 1, (1, 22)) if chosen else spot(1, 2, (1, 22))
-        return [first, spot(2, 1, (1, 24), 2.0)]
-
-    assert floating(spots_of) == {1, 2}
