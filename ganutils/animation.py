@@ -9,9 +9,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from ganutils.figures import tiles
 from ganutils.runs import RunDir
-from ganutils.sheets import Grid
+from ganutils.sheets import Grid, tiles
 
 FEWEST = 3  # grids: fewer are no film
 _MOST = 16  # frames

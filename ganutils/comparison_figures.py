@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ganutils.figures import draw_line, hold_most, tiles
+from ganutils.figures import draw_line, hold_most
 from ganutils.finished import FinishedRun
 from ganutils.measurements import Scale, Title, is_rising
+from ganutils.sheets import tiles
 from ganutils.style import STYLE, WIDTH, look
 
 _TALLEST = 6.4  # inches: the figure of all losses leaves room for text on its page

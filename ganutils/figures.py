@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ganutils.history import History
 from ganutils.runs import RunDir
-from ganutils.sheets import Grid
+from ganutils.sheets import Grid, tiles
 from ganutils.style import DASHES, STYLE, WIDTH, look
 
 __all__ = ["DASHES", "STYLE", "WIDTH"]
@@ -24,17 +24,6 @@ _TALLEST = 5.2  # inches of some grids, so that text finds a place on their page
 _TILE = 0.42  # inches of an image whose neighbours carry names
 _NAMES = 0.9  # inches for the names of rows
 _POINTS = 600  # a line of more points than this is drawn as its mean and range
-
-
-def tiles(images: Tensor, columns: int, gap: int = 2) -> np.ndarray:
-    """Lay uint8 images (N, 3, H, W) out in rows; returns (height, width, 3) with white gaps."""
-    count, _, height, width = images.shape
-    rows = -(-count // columns)
-    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, dtype=np.uint8)
-    for index, image in enumerate(images.permute(0, 2, 3, 1).numpy()):
-        top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
-        sheet[top : top + height, left : left + width] = image
-    return sheet
 
 
 def grids(sheets: Mapping[str, Grid], *, across: int = 3, width: float = WIDTH) -> Figure:

@@ -8,10 +8,10 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from ganutils.figures import blocks_of, hold_most, tiles
+from ganutils.figures import blocks_of, hold_most
 from ganutils.history import History, Row
 from ganutils.places import Place
-from ganutils.sheets import Grid
+from ganutils.sheets import Grid, tiles
 from ganutils.style import STYLE, look
 
 SHARE = 0.015  # of the time that drawing may take

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,13 @@ from PIL import Image
 from torch import nn
 
 from ganutils import cli, hardware
-from ganutils.bench import scaling, surroundings, training, worker
+from ganutils.bench import scaling, sides, surroundings, training
 from ganutils.bench.peak import count_flops
 from ganutils.bench.plain import as_published, loop
 from ganutils.bench.rows import Row
 from ganutils.bench.run import bench
 from ganutils.bench.scaling import Point, fit, markdown
+from ganutils.bench.worker import Worker
 from ganutils.bench.workloads import WORKLOADS, Workload, untrained
 from ganutils.data import load_dataset
 from ganutils.hardware import Hardware
@@ -131,8 +133,13 @@ def test_speeds_are_those_after_the_first_round_and_shares_of_the_peak(monkeypat
     slices = {"plain": [1, 100, 200, 100], "fp32": [1, 200, 100, 300]}
 
     class Told(AbstractContextManager):
-        def __init__(self, workload, side):
-            self.slice = iter(slices[side]).__next__
+        def __init__(self, prepare):
+            workload, side = prepare.args
+            assert workload is TINY
+            self.slices = iter(slices[side])
+
+        def __call__(self):
+            return next(self.slices)
 
         def __exit__(self, *error):
             pass
@@ -148,15 +155,15 @@ def test_speeds_are_those_after_the_first_round_and_shares_of_the_peak(monkeypat
 
 
 def test_each_side_trains_and_the_kit_with_its_algorithms(entered):
-    assert worker._plain(TINY, "")() > 0
+    assert sides.prepare(TINY, "plain", "")() > 0
     assert not entered
-    assert worker._kit(TINY, "", "fp32")() > 0
+    assert sides.prepare(TINY, "fp32", "")() > 0
     assert len(entered) == 1
 
 
 def test_a_worker_trains_when_it_is_told_to_and_ends():
-    with worker.Worker(TINY, "fp32") as kit:
-        assert min(kit.slice(), kit.slice()) > 0
+    with Worker(partial(sides.prepare, TINY, "fp32")) as kit:
+        assert min(kit(), kit()) > 0
     assert kit._process.exitcode == 0
 
 

@@ -9,12 +9,11 @@ import torch
 from PIL import Image
 
 from ganutils import live, places, progress
-from ganutils.figures import tiles
 from ganutils.history import History
 from ganutils.live import MOST_POINTS, SHARE, LiveFigure
 from ganutils.places import Place, is_open_notebook
 from ganutils.runs import RunDir
-from ganutils.sheets import Grid
+from ganutils.sheets import Grid, tiles
 from ganutils.training import train
 from ganutils.variants import build
 

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from ganutils.bench.rows import Row
+from ganutils.bench.worker import Worker
 from ganutils.hardware import has_fast_bf16
 from ganutils.metrics import weights
 from ganutils.metrics.frechet import Gaussian, fit, frechet
 from ganutils.metrics.inception import Inception
 from ganutils.metrics.network import FEATURES
 
-_IMAGES = 32  # through each network in a round
+_IMAGES = 64  # through each network in a round: torch-fidelity's own batch
 _DISTANCES = 2  # rounds of the distance at most: torch-fidelity's takes many seconds
 _FIRST_SCORE = (
     "from ganutils import variants; from ganutils.data import load_dataset;"
@@ -34,11 +35,10 @@ def rows(rounds: int) -> Iterator[Row]:
     """Measure each row, the sides in turns; torch-fidelity is the baseline."""
     bf16 = "bf16" if has_fast_bf16(torch.device("cpu")) else "fp32"
     exact, quick = Inception(), Inception(precision=bf16)
-    images = torch.randint(0, 256, (_IMAGES, 3, 32, 32), generator=torch.Generator().manual_seed(0)).byte()
-    with tempfile.TemporaryDirectory() as folder:
-        theirs = torch_fidelity(Path(folder))
-        sides = (theirs, exact.features, quick.features)
-        seconds = _in_turns(rounds, [lambda side=side: side(images) for side in sides])
+    images = _images()
+    with Worker(_torch_fidelity) as theirs:  # the kit tells its own process to keep freed memory
+        sides = [theirs, lambda: exact.features(images), lambda: quick.features(images)]
+        seconds = _in_turns(rounds, sides)
     base, exactly, quickly = ([_IMAGES / one for one in some] for some in seconds)
     for name, inception, ours in (
         ("Inception features", exact, exactly),
@@ -47,6 +47,19 @@ def rows(rounds: int) -> Iterator[Row]:
         yield Row(name, "images/s", base, ours, f"{inception.engine}, {inception.precision}")
     yield _distance(min(rounds, _DISTANCES))
     yield _first_score()
+
+
+def _images() -> Tensor:
+    return torch.randint(0, 256, (_IMAGES, 3, 32, 32), generator=torch.Generator().manual_seed(0)).byte()
+
+
+def _torch_fidelity(folder: str) -> Callable[[], None]:
+    features, images = torch_fidelity(Path(folder)), _images()
+
+    def run() -> None:
+        features(images)
+
+    return run
 
 
 def _in_turns(rounds: int, sides: list[Callable[[], object]]) -> list[list[float]]:
@@ -101,7 +114,7 @@ def torch_fidelity(folder: Path) -> Callable[[Tensor], Tensor]:
 
     def features(images: Tensor) -> Tensor:
         with torch.inference_mode():
-            return torch.cat([network(some)[0] for some in images.split(16)])
+            return torch.cat([network(some)[0] for some in images.split(_IMAGES)])
 
     return features
 

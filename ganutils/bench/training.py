@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from statistics import median
 
 import torch
 
 from ganutils.bench.peak import count_flops, flops_per_second
 from ganutils.bench.rows import Row
-from ganutils.bench.worker import SIDES, Worker
+from ganutils.bench.sides import SIDES, prepare
+from ganutils.bench.worker import Worker
 from ganutils.bench.workloads import WORKLOADS, untrained
 from ganutils.hardware import has_fast_bf16
 
@@ -32,10 +34,12 @@ def _speeds(name: str, sides: Iterable[str], rounds: int) -> dict[str, list[floa
     """Return images per second of each side in each round, after one round to warm up."""
     speeds: dict[str, list[float]] = {side: [] for side in sides}
     with ExitStack() as stack:
-        workers = {side: stack.enter_context(Worker(WORKLOADS[name], side)) for side in speeds}
+        workers = {
+            side: stack.enter_context(Worker(partial(prepare, WORKLOADS[name], side))) for side in speeds
+        }
         for turn in range(rounds + 1):
             for side, worker in workers.items():
-                speed = worker.slice()
+                speed = worker()
                 if turn:
                     speeds[side].append(speed)
     return speeds

@@ -1,26 +1,23 @@
 """One side of a pair, in a process of its own: its memory allocator and threads are not the other's."""
 
 import tempfile
-import time
 from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from ganutils.bench.workloads import Workload
-
-SIDES = ("plain", "fp32", "bf16")
+Prepare = Callable[[str], Callable[[], Any]]  # from an empty folder to what is called again and again
 
 
 class Worker:
-    """A process that trains for a slice of time when it is told to, and waits otherwise."""
+    """A process that prepares something and calls it when it is told to; `prepare` must be picklable."""
 
-    def __init__(self, workload: Workload, side: str) -> None:
+    def __init__(self, prepare: Prepare) -> None:
         context = get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        # Not a daemon: the plain side has loader processes of its own.
-        self._process = context.Process(target=_serve, args=(theirs, workload, side))
+        # Not a daemon: the plain loop has loader processes of its own.
+        self._process = context.Process(target=_serve, args=(theirs, prepare))
         self._process.start()
         theirs.close()
 
@@ -34,58 +31,17 @@ class Worker:
         self._process.join(timeout=20)
         self._process.kill()
 
-    def slice(self) -> float:
-        """Train for one slice and return images per second."""
+    def __call__(self) -> Any:
+        """Call once what was prepared, wait for it, and return what it returns."""
         self._pipe.send(True)
         return self._pipe.recv()
 
 
-def _serve(pipe: Connection, workload: Workload, side: str) -> None:
+def _serve(pipe: Connection, prepare: Prepare) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        train = _plain(workload, folder) if side == "plain" else _kit(workload, folder, side)
+        prepared = prepare(folder)
         try:
             while pipe.recv():
-                pipe.send(train())
+                pipe.send(prepared())
         except EOFError:
             pass
-
-
-def _plain(workload: Workload, folder: str) -> Callable[[], float]:
-    import torch
-
-    from ganutils.bench.plain import loop
-    from ganutils.data import load_dataset
-    from ganutils.variants import build
-
-    params = workload.params(f"{folder}/run", "fp32")
-    torch.manual_seed(params.seed)
-    dataset = load_dataset(params)
-    updates = loop(build(params, dataset), params, dataset)
-
-    def train() -> float:
-        begun = time.perf_counter()
-        for _ in range(workload.updates):
-            next(updates)
-        return workload.updates * params.batch_size / (time.perf_counter() - begun)
-
-    return train
-
-
-def _kit(workload: Workload, folder: str, precision: str) -> Callable[[], float]:
-    import torch
-
-    from ganutils.bench.workloads import untrained
-    from ganutils.hardware import choose
-
-    update = untrained(workload.params(f"{folder}/run", precision))
-    batch, hardware = update.params.batch_size, choose(update.params)
-
-    def train() -> float:
-        with hardware.algorithms():
-            begun = time.perf_counter()
-            order = torch.randperm(workload.updates * batch).split(batch)
-            told = [value for indices in order for value in update(indices).values()]
-            torch.stack(told).tolist()  # as the recorder reads them, some updates later
-        return workload.updates * batch / (time.perf_counter() - begun)
-
-    return train

@@ -4,7 +4,7 @@ import torch
 from compared_runs import measured, read
 
 from ganutils import comparison_figures, comparison_tables
-from ganutils.figures import tiles
+from ganutils.sheets import tiles
 from ganutils.studies import compare
 from ganutils.variants import acgan, wgan
 
