@@ -1,6 +1,8 @@
 """The command `ganutils`."""
 
 import argparse
+import contextlib
+import io
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -41,8 +43,18 @@ def _parser() -> argparse.ArgumentParser:
     report.set_defaults(command=_report)
 
     compare = commands.add_parser("compare", help="compare finished runs in a PDF report; trains nothing")
-    compare.add_argument("runs", nargs="+", help="run folders, or quoted patterns of them")
+    compare.add_argument(
+        "runs", nargs="*", help="run folders, or quoted patterns of them (default: all finished ones)"
+    )
     compare.set_defaults(command=_compare)
+
+    share = commands.add_parser("share", help="copy runs without checkpoints, for others to compare")
+    share.add_argument("runs", nargs="+", help="run folders")
+    share.add_argument("--output", type=Path, required=True, help="folder of the copies")
+    share.add_argument(
+        "--every", type=int, default=10, help="updates in a row of the copy's history (default: 10)"
+    )
+    share.set_defaults(command=_share)
 
     metrics = commands.add_parser("metrics", help="measure finished runs: FID, KID, precision, recall")
     metrics.add_argument("runs", nargs="+", help="run folders")
@@ -152,7 +164,8 @@ def _compare(options: argparse.Namespace) -> None:
 
     runs = ",".join(_from_root(name) for name in options.runs)
     values = {**read_values(options.presets, options.pairs), "runs": runs}
-    compare.read(compare.Params(**values))  # a wrong name is told at once, before a kernel starts
+    with contextlib.redirect_stdout(io.StringIO()):  # the notebook says again what is left out
+        compare.read(compare.Params(**values))  # a wrong name is told at once, before a kernel starts
     _write_report(options, project_root() / "notebooks" / "compare.ipynb", values)
 
 
@@ -162,6 +175,16 @@ def _from_root(name: str) -> str:
     # The shell completes names from the current folder; the parameter counts from the project's root.
     path = Path(name).resolve()
     return shown(path) if path.exists() else name
+
+
+def _share(options: argparse.Namespace) -> None:
+    from ganutils.runs import RunDir
+    from ganutils.sharing import share
+
+    for run in [RunDir(_from_root(name)) for name in options.runs]:  # all are read before one is copied
+        copy = share(run, options.output.resolve(), options.every)
+        size = sum(file.stat().st_size for file in copy.rglob("*")) / 1e6
+        print(f"{copy}: {size:.1f} MB")
 
 
 def _metrics(options: argparse.Namespace) -> None:

@@ -3,9 +3,9 @@
 import json
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,30 @@ def cut_rows(path: Path, step: int) -> None:
     if size < path.stat().st_size:
         os.truncate(path, size)
         flush(path)
+
+
+def averaged(rows: Iterable[Row], every: int, steps_per_epoch: int) -> Iterator[Row]:
+    """Average rows over `every` updates each, and the rest of an epoch; each value to seven digits."""
+
+    def number(row: Row) -> tuple[int, int]:
+        epoch, position = divmod(row["step"] - 1, steps_per_epoch)
+        return epoch, position // every
+
+    for _, group in groupby(rows, key=number):
+        some = list(group)
+        step = some[-1]["step"]
+        where = {"step": step, "epoch": round(step / steps_per_epoch, 6)}
+        values = {name: float(f"{mean:.7g}") for name, mean in means(some).items()}
+        yield {**where, **values, **where}
+
+
+def means(rows: Iterable[Row]) -> Row:
+    """Return the mean of each column over the rows that have it."""
+    columns: dict[str, list[float]] = {}
+    for row in rows:
+        for name, value in row.items():
+            columns.setdefault(name, []).append(value)
+    return {name: sum(column) / len(column) for name, column in columns.items()}
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 import math
 import time
-from itertools import groupby, takewhile
+from itertools import takewhile
 
 import torch
 from torch import Tensor
 
 from ganutils.errors import DivergedError
-from ganutils.history import Row
+from ganutils.history import Row, averaged, means
 from ganutils.runs import RunDir
 
 _FLUSH_SECONDS = 1.0
@@ -51,12 +51,10 @@ class Recorder:
             torch.stack([v.float() for _, values in self._pending for v in values.values()]).tolist()
         )
         read = [
-            (step, {name: next(numbers) for name in names})
+            {"step": step, **{name: next(numbers) for name in names}}
             for (step, _), names in zip(self._pending, columns, strict=True)
         ]
-        rows = [
-            self._row(list(group)) for _, group in groupby(read, key=lambda item: self._row_number(item[0]))
-        ]
+        rows = list(averaged(read, self._every, self._steps_per_epoch))
         self._pending.clear()
         self._flushed = time.monotonic()
         healthy = list(takewhile(_is_finite, rows))
@@ -64,29 +62,13 @@ class Recorder:
         self._rows += healthy
         if len(healthy) < len(rows):
             _stop_at(rows[len(healthy)])
-        self.recent = _means(rows)
+        self.recent = means(rows)
 
     def epoch_means(self) -> Row:
         """Return the mean of each column over the epoch that ends, and begin a new one."""
-        means = _means(self._rows)
+        columns = means(self._rows)
         self._rows = []
-        return {name: mean for name, mean in means.items() if name not in ("step", "epoch")}
-
-    def _row_number(self, step: int) -> tuple[int, int]:
-        epoch, position = divmod(step - 1, self._steps_per_epoch)
-        return epoch, position // self._every
-
-    def _row(self, group: list[tuple[int, dict[str, float]]]) -> Row:
-        step = group[-1][0]
-        means = {name: float(f"{mean:.7g}") for name, mean in _means([row for _, row in group]).items()}
-        return {"step": step, "epoch": round(step / self._steps_per_epoch, 6), **means}
-
-
-def _means(rows: list[Row]) -> Row:
-    """Return the mean of each column over the rows that have it."""
-    names = dict.fromkeys(name for row in rows for name in row)
-    columns = {name: [row[name] for row in rows if name in row] for name in names}
-    return {name: sum(column) / len(column) for name, column in columns.items()}
+        return {name: mean for name, mean in columns.items() if name not in ("step", "epoch")}
 
 
 def _is_finite(row: Row) -> bool:

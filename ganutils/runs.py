@@ -106,7 +106,16 @@ class RunDir:
         """The folder's name."""
         return self.path.name
 
+    @property
+    def is_copy(self) -> bool:
+        """Whether it is a copy without checkpoints, for reading only (see `sharing`)."""
+        return "copy" in self.described
+
     def _guard(self, new: dict[str, Any]) -> None:
+        if self.is_copy:
+            raise RunError(
+                f"run={str(self)!r}: is a copy without checkpoints, for reading only. Choose a new name."
+            )
         found = differences(self.described, new)
         if found:
             raise RunError(

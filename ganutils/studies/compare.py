@@ -2,10 +2,12 @@
 
 import glob
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import field_validator
 
+from ganutils.errors import ParameterError
 from ganutils.finished import FinishedRun
 from ganutils.measurements import Scale, Title
 from ganutils.names import nearest
@@ -13,11 +15,13 @@ from ganutils.params import NotebookParams, knob
 from ganutils.paths import project_root, resolve
 from ganutils.runs import RunDir, known_runs
 
+_OWN = "reports/runs/*"  # copies of the runs behind the kit's reports
+
 
 class Params(NotebookParams):
     """Parameters of the comparison."""
 
-    runs: str = knob("runs/*", "run folders or patterns such as runs/dcgan*, comma separated")
+    runs: str = knob("", "run folders or patterns such as runs/dcgan*, comma separated; empty: all in runs")
     epochs: int = knob(0, "compare the runs as they were after so many epochs, 0: as they are", ge=0)
     unfinished: bool = knob(False, "accept runs that have epochs left")
     columns: int = knob(8, "images of each run in the strip of samples", ge=1, le=16)
@@ -33,22 +37,43 @@ def read(params: Params) -> list[FinishedRun]:
 
     A named folder must be a finished run with samples; a pattern stands for the run folders among its
     matches. Raises `ParameterError` about the first that is not so, `RunError` for a broken metrics.json.
+
+    If nothing is named, the project's finished runs are returned, and the kit's own as long as there are
+    none; what is left out is printed.
     """
-    found: dict[str, RunDir] = {}
-    for part in filter(None, (part.strip() for part in params.runs.split(","))):
-        for folder in _folders(part, params):
-            found.setdefault(str(folder.path), folder)
-    params.require(bool(found), "runs", f"names no run; {_advice()}")
-    times = Counter(folder.name for folder in found.values())
-    runs = [
-        FinishedRun(
-            number, folder.name if times[folder.name] == 1 else str(folder), folder, until=params.epochs
-        )
-        for number, folder in enumerate(found.values(), 1)
-    ]
+    parts = [part.strip() for part in params.runs.split(",") if part.strip()]
+    if not parts:
+        return _all(params)
+    folders = {str(folder.path): folder for part in parts for folder in _folders(part, params)}
+    runs = _numbered(folders.values(), params)
     for run in runs:
-        _check(run, params)
+        problem = _problem(run, params)
+        params.require(not problem, "runs", problem)
     return runs
+
+
+def _all(params: Params) -> list[FinishedRun]:
+    for pattern in ("runs/*", _OWN):
+        runs = _numbered(_matches(pattern), params)
+        problems = {run.name: _problem(run, params) for run in runs}
+        whole = [run.folder for run in runs if not problems[run.name]]
+        if whole:
+            for problem in filter(None, problems.values()):
+                print(f"Left out: {problem}.")
+            return _numbered(whole, params)
+        if pattern != _OWN:
+            print(f"No run in runs is finished yet: these are the kit's own, {_OWN}.")
+    raise ParameterError(f"runs='': names no run; {_advice()}.")
+
+
+def _numbered(folders: Iterable[RunDir], params: Params) -> list[FinishedRun]:
+    folders = list(folders)
+    times = Counter(folder.name for folder in folders)
+    names = [folder.name if times[folder.name] == 1 else str(folder) for folder in folders]
+    return [
+        FinishedRun(number, name, folder, until=params.epochs)
+        for number, (name, folder) in enumerate(zip(names, folders, strict=True), 1)
+    ]
 
 
 def scales(runs: list[FinishedRun]) -> dict[Scale, Title]:
@@ -78,8 +103,7 @@ def _letter(index: int) -> str:
 def _folders(part: str, params: Params) -> list[RunDir]:
     path = resolve(part)
     if not path.exists() and glob.has_magic(part):
-        matches = sorted(glob.glob(part, root_dir=project_root()))
-        folders = [RunDir(match) for match in matches if (resolve(match) / "params.json").is_file()]
+        folders = _matches(part)
         params.require(bool(folders), "runs", f"no run folder matches {part!r}; {_advice(part)}")
         return folders
     params.require(path.is_dir(), "runs", f"there is no folder {part!r}; {_advice(part)}")
@@ -88,22 +112,24 @@ def _folders(part: str, params: Params) -> list[RunDir]:
     return [RunDir(path)]
 
 
-def _check(run: FinishedRun, params: Params) -> None:
+def _matches(pattern: str) -> list[RunDir]:
+    matches = sorted(glob.glob(pattern, root_dir=project_root()))
+    return [RunDir(match) for match in matches if (resolve(match) / "params.json").is_file()]
+
+
+def _problem(run: FinishedRun, params: Params) -> str:
+    """Say why a run cannot be compared, "" if it can; `RunError` for a broken metrics.json."""
     where, done, epochs = str(run.folder), run.history.epoch, run.params["epochs"]
-    params.require(
-        done >= min(epochs, params.epochs or epochs) or params.unfinished,
-        "runs",
-        f"{where!r} has finished {done} of {epochs} epochs; finish it with the command that began it, "
-        "leave it out, or set unfinished to true",
-    )
-    within = f" up to epoch {params.epochs}" if params.epochs else ""
-    has_samples = done > 0 and bool(run.sample_epochs)
-    params.require(
-        has_samples,
-        "runs",
-        f"{where!r} has no sample grid{within}; train it for an epoch, or leave it out",
-    )
-    run.measurements  # noqa: B018  a broken metrics.json shall be told here
+    if done < min(epochs, params.epochs or epochs) and not params.unfinished:
+        return (
+            f"{where!r} has finished {done} of {epochs} epochs; finish it with the command that began it, "
+            "leave it out, or set unfinished to true"
+        )
+    if not (done and run.sample_epochs):
+        within = f" up to epoch {params.epochs}" if params.epochs else ""
+        return f"{where!r} has no sample grid{within}; train it for an epoch, or leave it out"
+    run.measurements  # noqa: B018  read here, to be told here
+    return ""
 
 
 def _advice(part: str = "") -> str:

@@ -31,6 +31,19 @@ def test_the_notebook_runs_and_repeats_itself(made, tmp_path, with_metrics):
     assert before == {path: path.read_bytes() for path in (tmp_path / "runs").rglob("*") if path.is_file()}
 
 
+@pytest.mark.parametrize("epochs", [0, 10])
+def test_without_a_run_of_ones_own_the_kits_are_compared(tmp_path, epochs):
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "runs").symlink_to(ROOT / "reports" / "runs")
+    papermill.execute_notebook(
+        ROOT / "notebooks" / "compare.ipynb", tmp_path / "x.ipynb", {"epochs": epochs}, progress_bar=False
+    )
+    executed = nbformat.read(tmp_path / "x.ipynb", as_version=4)
+    (told,) = (o.text for o in outputs(executed) if o.output_type == "stream")
+    assert told == "No run in runs is finished yet: these are the kit's own, reports/runs/*.\n"
+    assert len([o for o in outputs(executed) if "image/png" in o.get("data", {})]) == 4
+
+
 def test_the_command_writes_a_pdf(made, tmp_path, capsys, monkeypatch):
     made("a")
     made("b", wgan)

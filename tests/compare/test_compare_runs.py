@@ -1,10 +1,13 @@
 import json
+import re
+import shutil
 
 import pytest
 from compared_runs import PROTOCOL, measured, read
 
 from ganutils import comparison_figures, comparison_tables
 from ganutils.errors import ParameterError, RunError
+from ganutils.sharing import share
 from ganutils.studies import compare
 
 
@@ -32,8 +35,6 @@ def test_a_pattern_takes_only_run_folders(made, tmp_path):
 @pytest.mark.parametrize(
     ("runs", "message"),
     [
-        ("", "names no run; name at least one run folder"),
-        (" , ", "names no run"),
         ("runs/nope", "there is no folder 'runs/nope'"),
         ("runs/god", "did you mean 'runs/good'?"),
         ("runs/good,runs/z*", "no run folder matches 'runs/z*'"),
@@ -56,9 +57,36 @@ def test_bad_runs_are_one_clear_error(made, tmp_path, runs, message):
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_without_any_run_the_error_says_how_to_make_one():
-    with pytest.raises(ParameterError, match="ganutils run dcgan"):
-        read()
+def test_nothing_named_stands_for_all_finished_runs_and_says_what_it_leaves_out(made, capsys):
+    for name in ("good", "whole"):
+        made(name)
+    made("half", finished=1)
+    for sheet in (made("blind").path / "samples").glob("epoch-*.png"):
+        sheet.unlink()
+    assert [run.label for run in read(" , ")] == ["1: good", "2: whole"]
+    told = capsys.readouterr().out.splitlines()
+    assert [line.partition(";")[0] for line in told] == [
+        "Left out: 'runs/blind' has no sample grid",
+        "Left out: 'runs/half' has finished 1 of 2 epochs",
+    ]
+
+
+def test_without_a_finished_run_those_of_the_kit_are_compared(made, tmp_path, capsys):
+    made("half", finished=1)
+    share(made("theirs"), tmp_path / "reports" / "runs")
+    shutil.rmtree(tmp_path / "runs" / "theirs")
+    (run,) = read("")
+    assert (run.name, run.folder.is_copy) == ("theirs", True)
+    told = capsys.readouterr().out
+    assert told == "No run in runs is finished yet: these are the kit's own, reports/runs/*.\n"
+    made("mine")
+    assert [run.name for run in read("")] == ["mine"]
+
+
+@pytest.mark.parametrize("runs", ["", "runs/*"])
+def test_without_any_run_the_error_says_how_to_make_one(runs):
+    with pytest.raises(ParameterError, match=f"runs='{re.escape(runs)}': .*ganutils run dcgan"):
+        read(runs)
 
 
 def test_unfinished_runs_are_compared_on_request(made):

@@ -1,0 +1,57 @@
+"""A copy of a run without its checkpoints: to hand in, to collect from a class, or to publish."""
+
+import json
+import shutil
+from pathlib import Path
+
+from ganutils.errors import ParameterError, RunError
+from ganutils.files import make_folder, write_atomic
+from ganutils.history import append_rows, averaged
+from ganutils.runs import RunDir
+
+EVERY = 10  # updates in a row of a copy's history
+_WHOLE = ("environment.json", "epochs.jsonl", "metrics.json", "rollbacks.json")
+
+
+def share(run: RunDir, folder: Path, every: int = EVERY) -> Path:
+    """Copy a run into `folder`, under its own name; returns the copy.
+
+    The copy has everything that a comparison reads: parameters, history, metrics and samples. Of the
+    history, the means of `every` updates are kept. An older copy is replaced; `ParameterError` for
+    `every` below 1, `RunError` if the copy's place is taken by anything else or cannot be written.
+    """
+    if every < 1:
+        raise ParameterError(f"every={every}: must be at least 1.")
+    target = folder / run.name
+    if target.exists() and not _is_copy(target):
+        raise RunError(f"{target} is there and is no copy of a run. Choose another folder.")
+    unfinished = target.with_name(f".{target.name}.tmp")
+    try:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        _write(run, unfinished, every)
+        shutil.rmtree(target, ignore_errors=True)
+        unfinished.rename(target)
+    except OSError as error:
+        raise RunError(f"{target} cannot be written ({error.strerror}). Choose another folder.") from None
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return target
+
+
+def _write(run: RunDir, folder: Path, every: int) -> None:
+    make_folder(folder)
+    shutil.copytree(run.path / "samples", folder / "samples")
+    for name in _WHOLE:
+        if (run.path / name).exists():
+            shutil.copy(run.path / name, folder)
+    steps_per_epoch = run.described["data"]["count"] // run.described["params"]["batch_size"]
+    append_rows(folder / "history.jsonl", averaged(run.history().updates, every, steps_per_epoch))
+    described = {**run.described, "copy": {"every": every}}
+    write_atomic(folder / "params.json", json.dumps(described, indent=2).encode())
+
+
+def _is_copy(path: Path) -> bool:
+    try:
+        return RunDir(path).is_copy
+    except RunError:
+        return False
