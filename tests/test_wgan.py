@@ -25,22 +25,6 @@ def test_losses_by_hand():
     assert Wasserstein().generator_terms(linear_critic(2.0), batch([0.0]), batch([3.0])).total.item() == -6.0
 
 
-def test_dirac_gan_gradients():
-    """With data at 0 and the generator at theta: dL_C/dpsi = theta, dL_G/dtheta = -psi."""
-    psi, theta = torch.tensor(0.7, requires_grad=True), torch.tensor(1.3, requires_grad=True)
-    fake = Batch(theta.reshape(1, 1), torch.zeros(1, dtype=torch.int64))
-    objective = Wasserstein()
-    detached = Batch(fake.images.detach(), fake.labels)
-    (by_psi,) = torch.autograd.grad(
-        objective.discriminator_terms(linear_critic(psi), batch([0.0]), detached).total, psi
-    )
-    (by_theta,) = torch.autograd.grad(
-        objective.generator_terms(linear_critic(psi), batch([0.0]), fake).total, theta
-    )
-    assert by_psi.item() == pytest.approx(1.3)
-    assert by_theta.item() == pytest.approx(-0.7)
-
-
 def test_penalty_of_a_linear_critic_is_its_closed_form():
     torch.manual_seed(0)
     weight = torch.randn(3 * 4 * 4, requires_grad=True)
