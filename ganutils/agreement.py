@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ganutils.measurements import Measurement
 from ganutils.notebook import show_table
 from ganutils.quality import monitored
 from ganutils.runs import RunDir
@@ -14,7 +15,8 @@ _FEWEST = 3  # epochs: two have one order only
 def show_agreement(run: RunDir, columns: Mapping[str, str], first: int = 1) -> None:
     """Show in a notebook the mean of columns (name -> title) in each scored epoch, beside the KID after it.
 
-    The caption tells the rank correlations (Spearman 1904) with KID from epoch `first` on.
+    The caption tells the rank correlations (Spearman 1904) with KID in all of them, and in those from epoch
+    `first` on.
     """
     history, scores = run.history(), monitored(run)
     if len(scores) < _FEWEST:
@@ -25,24 +27,35 @@ def show_agreement(run: RunDir, columns: Mapping[str, str], first: int = 1) -> N
         (one.epoch, *(f"{values[place]:.3g}" for values in means.values()), str(one))
         for place, one in enumerate(scores)
     ]
+    told = [f"in all scored epochs: {_correlations(means, scores, columns, scores[0].epoch)}"]
+    if first > scores[0].epoch:
+        told.append(f"from epoch {first} on: {_correlations(means, scores, columns, first)}")
+    caption = (
+        f"Means of an epoch beside the KID after it (lower is better). Rank correlation with KID "
+        f"{'; '.join(told)}. 1: the smaller, the better the images; 0: it says nothing about them; -1: the "
+        "larger, the better."
+    )
+    show_table(rows, ("Epoch", *columns.values(), "KID"), caption)
+
+
+def _correlations(
+    means: Mapping[str, Sequence[float]],
+    scores: Sequence[Measurement],
+    titles: Mapping[str, str],
+    first: int,
+) -> str:
     counted = [
         place
         for place, one in enumerate(scores)
         if one.epoch >= first and not any(np.isnan(values[place]) for values in means.values())
     ]
-    told = "too few scores to say"
-    if len(counted) >= _FEWEST:
-        quality = [scores[place].value for place in counted]
-        told = ", ".join(
-            f"{title} {rank_correlation([means[name][place] for place in counted], quality):.2f}"
-            for name, title in columns.items()
-        )
-    caption = (
-        f"Means of an epoch beside the KID after it (lower is better). Rank correlation with KID from epoch "
-        f"{first} on: {told}. 1: the smaller, the better the images; 0: it says nothing about them; -1: the "
-        "larger, the better."
+    if len(counted) < _FEWEST:
+        return "too few scores to say"
+    quality = [scores[place].value for place in counted]
+    return ", ".join(
+        f"{title} {rank_correlation([means[name][place] for place in counted], quality):.2f}"
+        for name, title in titles.items()
     )
-    show_table(rows, ("Epoch", *columns.values(), "KID"), caption)
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:

@@ -9,28 +9,38 @@ from ganutils.wording import listed, numbered
 Table = tuple[list[tuple], tuple[str, ...]]
 
 NOTHING = "–"
+_FLOOR = "real, not trained on"
 
 
 def scores(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> list[tuple[str, Table]]:
     """Return for each protocol its letter and a table: a row a run, a column a metric, the floor last.
 
-    Where a run was measured after several epochs each metric's best value stands there; `ranking` says when.
+    All numbers of a row are those of one epoch, the one with the lowest KID: precision and recall of
+    different epochs say nothing together.
     """
     found = []
     for letter in sorted({title.letter for title in scales.values()}):
         columns = [scale for scale, title in scales.items() if title.letter == letter]
         measured = [run for run in runs if any(run.of_scale(one) for one in columns)]
-        rows = [(run.label, *(_best(run, one) for one in columns)) for run in measured]
+        rows = [_row(run, columns) for run in measured]
         floors = [floor_of((run.folder for run in runs), one) for one in columns]
         if any(floors):
-            rows.append(("real, not trained on", *(shortest(one) if one else NOTHING for one in floors)))
-        found.append((letter, (rows, ("Run", *(name for name, _ in columns)))))
+            rows.append((_FLOOR, NOTHING, *(shortest(one) if one else NOTHING for one in floors)))
+        found.append((letter, (rows, ("Run", "Epoch", *(name for name, _ in columns)))))
     return found
 
 
-def _best(run: FinishedRun, scale: Scale) -> str:
-    found = run.of_scale(scale)
-    return shortest(best(found)) if found else NOTHING
+def about_floor(rows: Sequence[tuple]) -> str:
+    """Say in a sentence what the last row of such a table is, if it is the floor."""
+    return "The last row is the floor: real images that were not trained on." if rows[-1][0] == _FLOOR else ""
+
+
+def _row(run: FinishedRun, columns: Sequence[Scale]) -> tuple:
+    found = {scale: run.of_scale(scale) for scale in columns}
+    leading = next((some for scale, some in found.items() if some and scale[0] == "KID"), None)
+    epoch = best(leading).epoch if leading else max(one.epoch for some in found.values() for one in some)
+    at = [next((one for one in some if one.epoch == epoch), None) for some in found.values()]
+    return run.label, epoch, *(shortest(one) if one else NOTHING for one in at)
 
 
 def shortest(one: Measurement, *, with_error: bool = True) -> str:

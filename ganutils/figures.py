@@ -77,8 +77,7 @@ def epoch_grid(run: RunDir, at_most: int = 5, notes: Mapping[int, str] | None = 
         samples[f"epoch {epoch}{note}"] = run.samples(epoch)
     samples = samples or {run.latest().title: run.latest()}
     sheets = {"real": _real_beside(run, samples), **samples}
-    narrow = len(sheets) == 5 and sheets["real"].columns <= 7  # then they stand in one row
-    return grids(sheets, across=5 if narrow else 2 if len(sheets) in (2, 4) else 3)
+    return grids(sheets, across=2 if len(sheets) in (2, 4) else 3)
 
 
 def real_and_generated(run: RunDir, epoch: int | None = None) -> Figure:

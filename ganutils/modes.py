@@ -84,9 +84,9 @@ def caption(found: Coverage) -> str:
     )
     return (
         f"What {found.images:,} generated images show (bars), and how many of as many real ones show it "
-        f"(dashes). {found.readable:.0%} can be read. They cover {found.covered} of {found.possible} "
-        f"{modes}, where as many real ones cover {found.expected:.0f}. Less than a "
-        f"tenth as often as among real ones: {', '.join(found.missing) or 'nothing'}.{accuracy}"
+        f"(dashes). {found.readable:.0%} can be read. Of {found.possible} {modes} {found.covered} occur at "
+        f"least once, where {found.expected:.0f} do among as many real ones. Less than a tenth as often as "
+        f"among real ones: {', '.join(found.missing) or 'nothing'}.{accuracy}"
     )
 
 

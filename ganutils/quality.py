@@ -26,7 +26,8 @@ def show_metrics(run: RunDir, dataset: Dataset, params: RunParams) -> None:
     last = _measured(run, dataset, params.measure_samples)
     caption = (
         "Quality in numbers. FID and KID: lower is better; the others: higher is better. The floor is what "
-        "real images score that were not trained on: no generator can be expected to do better."
+        "real images score that were not trained on. A generator of typical images alone can beat its "
+        "precision and density, with a low recall, and one that copies training images can beat all of it."
     )
     _show_numbers(run, last, caption)
     if run.has_grid("best") and run.load_grid("best").title != run.latest().title:
@@ -38,11 +39,16 @@ def show_metrics(run: RunDir, dataset: Dataset, params: RunParams) -> None:
         show(
             score_curve(scores),
             caption=f"KID while training, with its standard error: {scores[0].protocol}. The best score is "
-            f"that of epoch {lowest.epoch}{kept}. A curve that turns upwards "
-            "says that training went on for too long.",
+            f"that of epoch {lowest.epoch}{kept}. {_how_to_read(scores)}",
             alt="Line plot of KID with error bars against epochs.",
             width="column",
         )
+
+
+def _how_to_read(scores: list[Measurement]) -> str:
+    if len(scores) == 2:
+        return "Two points say nothing of the time before, between and after them."
+    return "A curve that turns upwards says that training went on for too long."
 
 
 def _is_kept(run: RunDir, epoch: int) -> bool:
@@ -72,6 +78,8 @@ def score_curve(scores: list[Measurement]) -> Figure:
             [one.value for one in scores],
             [one.error or 0.0 for one in scores],
             capsize=2,
+            linestyle="" if len(scores) == 2 else "-",  # a line would tell of what lies between
+            marker="." if len(scores) == 2 else "",
         )
         lowest = best(scores)
         axis.plot([lowest.epoch], [lowest.value], "o", color="0.2", label=f"best: epoch {lowest.epoch}")

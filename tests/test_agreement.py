@@ -55,8 +55,8 @@ def test_losses_stand_beside_scores_and_the_start_can_be_left_out(run, monkeypat
     (rows, header, caption), (_, _, later), (_, _, few) = shown
     assert header == ("Epoch", "loss", "KID")
     assert rows[0] == (1, "5.5", "0.900 ± 0.010")
-    assert "from epoch 1 on: loss 0.40." in caption  # 1 - 6 * 12 / (5 * 24)
-    assert "from epoch 3 on: loss 1.00." in later
+    assert "KID in all scored epochs: loss 0.40. 1:" in caption  # 1 - 6 * 12 / (5 * 24)
+    assert "KID in all scored epochs: loss 0.40; from epoch 3 on: loss 1.00. 1:" in later
     assert "from epoch 4 on: too few scores to say." in few
 
 
@@ -69,7 +69,7 @@ def test_an_epoch_without_an_update_has_no_rank(run, monkeypatch):
     monkeypatch.setattr(agreement, "show_table", lambda *table: shown.append(table))
     show_agreement(run, {"g_fake": "loss", "late": "late"})
     assert shown[0][0][0][2] == "nan"
-    assert "from epoch 1 on: loss 1.00, late 1.00." in shown[0][2]
+    assert "in all scored epochs: loss 1.00, late 1.00." in shown[0][2]
 
 
 def test_a_run_without_scores_says_how_to_get_them(run, capsys):

@@ -215,7 +215,8 @@ def test_coverage_of_a_run(kind, drawn, toy_params, toy_data, monkeypatch):
     drawn_bars = [bar.get_height() for axis in figure.axes for bar in axis.patches]
     assert drawn_bars == [count for _, _, count, _ in found.rows]
     assert words["width"] == ("full" if kind == "shapes" else "column")
-    assert f"cover {found.covered} of {found.possible} " in words["caption"]
+    modes = "combinations" if kind == "shapes" else "classes"
+    assert f"Of {found.possible} {modes} {found.covered} occur" in words["caption"]
 
 
 def test_a_histogram_has_a_panel_a_factor_and_a_dash_a_value():
@@ -231,8 +232,8 @@ def test_a_histogram_has_a_panel_a_factor_and_a_dash_a_value():
     told = caption(dataclasses.replace(found, accuracy=0.875))
     assert "60 generated images show (bars)" in told
     assert (
-        "They cover 3 of 6 combinations, where as many real ones cover 6. Less than a tenth as often as "
-        "among real ones: letter b." in told
+        "Of 6 combinations 3 occur at least once, where 6 do among as many real ones. Less than a tenth as "
+        "often as among real ones: letter b." in told
     )
     assert told.endswith("right about 87.5% of real images that it was not trained on.")
 

@@ -40,6 +40,17 @@ def test_the_curve_is_of_the_scores_while_training(run):
     assert [line.get_label() for line in axis.lines if line.get_marker() == "o"] == ["best: epoch 2"]
 
 
+def test_two_scores_are_points_and_no_curve(run, toy_data, toy_params, shown):
+    run.save_grid("latest", Grid(toy_data.images[:4], 2, "epoch 4"))
+    write_measurements(run, [kid(1, 0.3), kid(2, 0.1)])
+    (axis,) = score_curve(monitored(run)).axes
+    assert not any(line.get_linestyle() == "-" and len(line.get_xdata()) > 1 for line in axis.lines)
+    quality.show_metrics(run, toy_data, toy_params(measure_samples=0))
+    assert shown[-1].endswith("Two points say nothing of the time before, between and after them.")
+    write_measurements(run, [kid(1, 0.3), kid(2, 0.1), kid(4, 0.2)])
+    assert any(line.get_linestyle() == "-" for line in score_curve(monitored(run)).axes[0].lines)
+
+
 def test_what_is_not_measured_says_how_to(run, toy_data, toy_params, shown):
     run.save_grid("latest", Grid(toy_data.images[:4], 2, "epoch 4"))
     quality.show_metrics(run, toy_data, toy_params(measure_samples=0))

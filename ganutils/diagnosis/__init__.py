@@ -85,7 +85,8 @@ def show_diagnosis(run: RunDir, dataset: Dataset | None = None, coverage: Covera
     findings = diagnose_run(run, dataset, coverage)
     display(Markdown(paragraph(findings)))
     caption = (
-        "Signs of trouble. Green: nothing seen; amber: look closer; red: it went wrong; grey: not judged."
+        "Signs of trouble. Green: no alarm, which is no praise; amber: look closer; red: it went wrong; "
+        "grey: not judged."
     )
     rows = table(findings)
     columns = len(HEADER) if any(finding.remedy for finding in findings) else len(HEADER) - 1

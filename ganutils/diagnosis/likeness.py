@@ -15,10 +15,12 @@ def far_from_data(case: Case) -> Finding:
         reason = "Cannot be judged: coverage was not measured together with its floor."
         return Finding(sign, Light.GREY, reason)
     found, floor = pair
-    colour = light(-found.value / max(floor.value, 1e-12), **_LIKENESS)
+    share = found.value / max(floor.value, 1e-12)
+    colour = light(-share, **_LIKENESS)
     evidence = (
         f"At epoch {found.epoch} {found.value:.0%} of real images have a generated one nearby (coverage); "
-        f"real images that were not trained on reach {floor.value:.0%}."
+        f"real images that were not trained on reach {floor.value:.0%}. The light is amber below a third of "
+        f"that; here it is {share:.2f}."
     )
     remedy = case.remedy(
         "more `epochs`, as long as the samples get better",

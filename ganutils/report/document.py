@@ -6,7 +6,7 @@ from typing import Any
 from ganutils.report import citations, pictures
 from ganutils.report.markdown import Outline, to_typst
 from ganutils.report.markup import array, call, code, code_expression, content, escape, expression, string
-from ganutils.report.notebook import Front, Parameter, front, tags
+from ganutils.report.notebook import Front, Parameter, front, is_unwritten, tags
 from ganutils.report.outputs import Block, Collected, collect
 from ganutils.report.tables import WIDEST
 from ganutils.report.typesetting import Source
@@ -75,7 +75,7 @@ def _add_cell(cell: Any, collected: Collected, outline: Outline, show_code: bool
             outputs = [output for output in cell.outputs if output.output_type != hidden]
             collect(outputs, number, collected, stream_lines=stream_lines)
         return
-    if cell.cell_type == "markdown" and not marks & LEFT_OUT:
+    if cell.cell_type == "markdown" and not marks & LEFT_OUT and not is_unwritten(cell):
         attachments = cell.get("attachments", {})
 
         def picture(address: str, alt: str) -> str | None:

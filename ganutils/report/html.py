@@ -8,7 +8,7 @@ import mistune
 
 from ganutils.report.document import LEFT_OUT
 from ganutils.report.foreign import tidied
-from ganutils.report.notebook import heading, tags
+from ganutils.report.notebook import heading, is_unwritten, tags
 from ganutils.report.streams import plain_lines, without_ansi
 
 # A second fence: no scripts, and nothing from other places, whatever a notebook smuggles in.
@@ -42,8 +42,8 @@ def _parts(cell: Any) -> list[str]:
     if cell.cell_type == "code":
         hidden = tags(cell) & {"hide", "remove_cell", "remove_output"}
         return [] if hidden else [_output(output) for output in cell.outputs]
-    is_shown = cell.cell_type == "markdown" and not tags(cell) & (LEFT_OUT - {"abstract"})
-    return [_markdown(cell.source)] if is_shown else []
+    is_left_out = tags(cell) & (LEFT_OUT - {"abstract"}) or is_unwritten(cell)
+    return [_markdown(cell.source)] if cell.cell_type == "markdown" and not is_left_out else []
 
 
 def _output(output: Any) -> str:

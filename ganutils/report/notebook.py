@@ -72,6 +72,11 @@ def tags(cell: Any) -> set[str]:
     return set(cell.metadata.get("tags", []))
 
 
+def is_unwritten(cell: Any) -> bool:
+    """Say whether a cell asks its reader to write something, and nobody did."""
+    return "findings" in tags(cell) and "*Write here" in cell.source
+
+
 def tagged(notebook: Any, tag: str) -> Any | None:
     """Return the first cell with this tag, or None."""
     return next((cell for cell in notebook.cells if tag in tags(cell)), None)

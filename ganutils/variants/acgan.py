@@ -44,7 +44,7 @@ class Generator(nn.Module):
     """(latents (N, latent_size), labels (N,)) -> images (N, 3, S, S) in [-1, 1].
 
     `concat` appends the label's one-hot code to the latent, as the paper does; `product` multiplies the
-    latent, number by number, with a learned vector of the class, which lets no class ignore it.
+    latent, number by number, with a learned vector of the class, which is harder to ignore.
     """
 
     def __init__(self, classes: int, params: Params) -> None:

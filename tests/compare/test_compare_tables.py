@@ -91,12 +91,14 @@ def test_the_floor_stands_beside_numbers_of_its_own_protocol_only(made):
         (
             "A",
             (
-                [("1: a", "9", "0.5"), ("2: b", "8", "–"), ("real, not trained on", "3", "–")],
-                ("Run", "FID", "KID"),
+                [("1: a", 1, "9", "0.5"), ("2: b", 1, "8", "–"), ("real, not trained on", "–", "3", "–")],
+                ("Run", "Epoch", "FID", "KID"),
             ),
         ),
-        ("B", ([("2: b", "5")], ("Run", "FID"))),
+        ("B", ([("2: b", 2, "5")], ("Run", "Epoch", "FID"))),
     ]
+    told = [comparison_metrics.about_floor(rows) for _, (rows, _) in comparison_metrics.scores(runs, scales)]
+    assert told == ["The last row is the floor: real images that were not trained on.", ""]
     overview, _ = comparison_tables.overview(runs, scales)
     assert [row[7] for row in overview] == ["FID (A): 9 (3); KID (A): 0.5", "FID (A): 8 (3); FID (B): 5"]
 
@@ -127,7 +129,18 @@ def test_numbers_have_the_digits_that_their_errors_leave(made, value, error, tol
     (run.path / "metrics.json").write_text(json.dumps([{**row, "error": error}]))
     runs = read()
     ((_, (rows, _)),) = comparison_metrics.scores(runs, compare.scales(runs))
-    assert rows == [("1: a", told)]
+    assert rows == [("1: a", 1, told)]
+
+
+def test_all_numbers_of_a_row_are_those_of_one_epoch(made):
+    """The epoch with the lowest KID, though precision and recall were better at others."""
+    each = {"KID": (0.5, 0.2, 0.3), "precision": (0.9, 0.6, 0.7), "recall": (0.1, 0.2, 0.3)}
+    rows = [(name, value, epoch, {}) for name, some in each.items() for epoch, value in enumerate(some, 1)]
+    measured(made("a", epochs=3), *rows)
+    measured(made("b", epochs=3), ("precision", 0.9, 1, {}), ("precision", 0.4, 3, {}))
+    ((_, (found, header)),) = comparison_metrics.scores(runs := read(), compare.scales(runs))
+    assert header == ("Run", "Epoch", "KID", "precision", "recall")
+    assert found == [("1: a", 2, "0.2", "0.6", "0.2"), ("2: b", 3, "–", "0.4", "–")]
 
 
 def test_without_metrics_a_sentence_says_so(made):

@@ -3,6 +3,7 @@ import io
 import subprocess
 import sys
 from copy import deepcopy
+from pathlib import Path
 
 import nbformat
 import pypdf
@@ -13,6 +14,7 @@ from report_cells import code, markdown_output, shown
 from ganutils.errors import ReportError
 from ganutils.report import exporter as exporter_module
 from ganutils.report.exporter import ReportExporter
+from ganutils.report.html import to_html
 from ganutils.report.typesetting import TypesettingError
 
 # A red square.
@@ -142,6 +144,20 @@ def test_hidden_cells_are_left_out():
     cells = [code("1", printed, tags=[tag]) for tag in ("hide", "remove_cell", "remove_output")]
     text = text_of(export(new_markdown_cell("hidden too", metadata={"tags": ["hide"]}), *cells))
     assert "hidden" not in text
+
+
+def test_a_section_that_asks_for_findings_is_shown_once_somebody_wrote_them():
+    notebook = nbformat.read(Path(__file__).parents[2] / "notebooks" / "dcgan.ipynb", as_version=4)
+    (asked,) = [cell for cell in notebook.cells if cell.id == "findings"]
+    page = to_html(new_notebook(cells=[asked]), "x", "why").decode()
+    for text in (text_of(export(new_markdown_cell("before"), asked)), page):
+        assert "What this shows" not in text
+    written = deepcopy(asked)
+    written.source = asked.source.partition("*Write here")[0] + "Twice the epochs halved KID."
+    page = to_html(new_notebook(cells=[written]), "x", "why").decode()
+    for text in (text_of(export(new_markdown_cell("before"), written)), page):
+        assert "What this shows" in text
+        assert "Twice the epochs halved KID." in text
 
 
 @pytest.mark.parametrize(
