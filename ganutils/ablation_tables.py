@@ -60,7 +60,8 @@ def effects(runs: Sequence[AblationRun], quantities: Sequence[Quantity]) -> Tabl
     """Return a row a quantity: the base, the single change that moved it farthest, and what may relate them.
 
     That is the value with all changes, beside the sum of the single moves, and the range over the seeds of
-    the base. No row where the base, or every single change, did not come to its end.
+    the base. No row where the base, or every single change, did not come to its end, and no sum where any
+    single change did not.
     """
     ended = [run for run in runs if not run.diverged]
     of_kind = {kind: [run for run in ended if run.row.kind == kind] for kind in get_args(Kind)}
@@ -70,11 +71,12 @@ def effects(runs: Sequence[AblationRun], quantities: Sequence[Quantity]) -> Tabl
     if not of_kind["base"] or not of_kind["single"]:
         return [], tuple(header)
     measured = [one for one in quantities if of_kind["base"][0].number in one.values]
-    rows = [_effect(of_kind, one) for one in measured if _values(of_kind["single"], one)]
+    planned = sum(run.row.kind == "single" for run in runs)
+    rows = [_effect(of_kind, one, planned) for one in measured if _values(of_kind["single"], one)]
     return rows, tuple(header)
 
 
-def _effect(of_kind: dict[str, list[AblationRun]], quantity: Quantity) -> tuple[str, ...]:
+def _effect(of_kind: dict[str, list[AblationRun]], quantity: Quantity, planned: int) -> tuple[str, ...]:
     write, base = quantity.write, quantity.values[of_kind["base"][0].number]
     singles = _values(of_kind["single"], quantity)
     farthest = max(singles, key=lambda run: abs(singles[run] - base))
@@ -82,7 +84,10 @@ def _effect(of_kind: dict[str, list[AblationRun]], quantity: Quantity) -> tuple[
     told = [quantity.name, write(base), moved, write(singles[farthest])]
     if of_kind["all"]:
         added = base + sum(value - base for value in singles.values())
-        told += [write(quantity.values.get(of_kind["all"][0].number)), write(added)]
+        told += [
+            write(quantity.values.get(of_kind["all"][0].number)),
+            write(added if len(singles) == planned else None),
+        ]
     if of_kind["repeat"]:
         seeds = [base, *_values(of_kind["repeat"], quantity).values()]
         told.append(f"{write(min(seeds))} to {write(max(seeds))}")

@@ -24,6 +24,11 @@ class Checkpoints:
         self.best = folder / "best.pt"
         self._is_good = True  # last.pt: it may become previous.pt
 
+    @property
+    def stamp(self) -> int | None:
+        """When last.pt was written, in nanoseconds; None without one."""
+        return self.last.stat().st_mtime_ns if self.last.exists() else None
+
     def save(self, state: State, *, is_best: bool = False) -> None:
         """Write a state to last.pt, and first to best.pt if it is; what was there becomes previous.pt."""
         try:

@@ -16,7 +16,7 @@ from ganutils.params import RunParams
 
 
 def to_device(tensor: Tensor, device: torch.device | str) -> Tensor:
-    """Copy a tensor of the CPU to a device; for a CUDA GPU without waiting for it.
+    """Copy a tensor of the CPU to a device; for a CUDA GPU without waiting for it, where the driver can.
 
     Apple's GPUs may read the memory of such a copy after it was freed.
     """
@@ -41,18 +41,21 @@ class Hardware:
 
     @contextlib.contextmanager
     def algorithms(self) -> Iterator[None]:
-        """Let a GPU take its fastest algorithms, or those that give the same numbers each time."""
+        """Let a GPU take its fastest algorithms, or those that give the same numbers each time.
+
+        Convolutions in fp32 are not rounded to TF32, as they are by default.
+        """
         cudnn = torch.backends.cudnn
-        before = torch.are_deterministic_algorithms_enabled(), cudnn.benchmark
+        before = torch.are_deterministic_algorithms_enabled(), cudnn.benchmark, cudnn.allow_tf32
         if self.is_deterministic:
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
         torch.use_deterministic_algorithms(self.is_deterministic)
-        cudnn.benchmark = not self.is_deterministic
+        cudnn.benchmark, cudnn.allow_tf32 = not self.is_deterministic, False
         try:
             yield
         finally:
             torch.use_deterministic_algorithms(before[0])
-            cudnn.benchmark = before[1]
+            cudnn.benchmark, cudnn.allow_tf32 = before[1:]
 
     def __str__(self) -> str:
         threads = f", {torch.get_num_threads()} threads" if self.device.type == "cpu" else ""
@@ -69,6 +72,8 @@ def choose(params: RunParams) -> Hardware:
     fast = has_fast_bf16(device)
     if params.precision == "bf16" and device.type == "mps":
         raise ParameterError("precision='bf16': is not supported on mps. Use precision='fp32'.")
+    if params.deterministic and device.type == "mps":  # torch refuses an embedding's gradient, for one
+        raise ParameterError("deterministic=True: is not supported on mps. Use deterministic=False.")
     precision = params.precision if params.precision != "auto" else ("bf16" if fast else "fp32")
     _keep_freed_memory()
     return Hardware(device, precision, _name(device), params.deterministic)
@@ -89,7 +94,8 @@ def _device(wanted: str) -> torch.device:
 def has_fast_bf16(device: torch.device) -> bool:
     """Say whether bf16 arithmetic is faster than fp32 on a device."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        with torch.cuda.device(device):  # it asks about the current one
+            return torch.cuda.is_bf16_supported(including_emulation=False)
     # Without such instructions bf16 on a CPU is emulated and slower than fp32; old torch cannot tell.
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()
     return device.type == "cpu" and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

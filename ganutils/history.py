@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, islice
@@ -24,12 +25,19 @@ def append_rows(path: Path, rows: Iterable[Row]) -> None:
 
 
 def cut_rows(path: Path, step: int) -> None:
-    """Drop the rows after `step`, and what a crash left behind the last whole one; make a missing file."""
+    """Drop the rows after `step`, and what a crash left behind the last whole one; make a missing file.
+
+    A file that is damaged before its last line is kept beside it, with the ending .damaged.
+    """
     if not path.exists():
         write_atomic(path, b"")
-    kept = int(np.searchsorted(Rows.read(path).column("step"), step, side="right"))
+    steps = Rows.read(path).column("step")
+    kept = int(np.searchsorted(steps, step, side="right"))
     with path.open("rb") as file:
         size = sum(len(line) for line in islice(file, kept))
+        is_damaged = kept == len(steps) and file.readline().endswith(b"\n")
+    if is_damaged:
+        shutil.copy(path, path.with_name(f"{path.name}.damaged"))
     if size < path.stat().st_size:
         os.truncate(path, size)
         flush(path)

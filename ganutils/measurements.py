@@ -167,11 +167,18 @@ def _merge(run: RunDir, found: Iterable[Measurement], absent: Iterable[Absence] 
 
 
 def drop_later(run: RunDir, epoch: float) -> None:
-    """Forget numbers from after `epoch`, which may be a fraction: all that will be trained again."""
-    rows = _rows(run)
-    kept = [row for row in rows if _is_absence(row) or row["epoch"] <= epoch + _ROUNDED]
-    if kept != rows:
-        write_atomic(run.path / "metrics.json", json.dumps(kept, indent=2).encode())
+    """Forget numbers from after `epoch`, which may be a fraction: all that will be trained again.
+
+    Raises `RunError` if the file is damaged.
+    """
+    if not (run.path / "metrics.json").exists():
+        return
+    with FileLock(run.path / _LOCK, timeout=_PATIENCE):
+        rows = _rows(run)
+        _checked(run, list[Measurement], [row for row in rows if not _is_absence(row)])
+        kept = [row for row in rows if _is_absence(row) or row["epoch"] <= epoch + _ROUNDED]
+        if kept != rows:
+            write_atomic(run.path / "metrics.json", json.dumps(kept, indent=2).encode())
 
 
 def _numbers(run: RunDir) -> list[Measurement]:

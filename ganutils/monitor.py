@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
 from torch import nn
 
 from ganutils.data import Dataset
@@ -62,18 +63,18 @@ class Monitor:
             return None
         from ganutils.metrics.quick import QuickScore
 
-        sampler = ready()
+        sampler, began = ready(), time.perf_counter()
         try:
             self._quick = self._quick or QuickScore(self._dataset, self._params, sampler)
+            if not self._can_pay(epoch):
+                return None
+            began = time.perf_counter()
+            measurement = self._quick.measure(sampler, self._gan, epoch)
         except MetricError as error:
-            print(f"No scores while training: {error}")
-            self._is_off = True
-            return None
-        if not self._can_pay(epoch):
-            return None
-        began = time.monotonic()
-        measurement = self._quick.measure(sampler, self._gan, epoch)
-        spent = time.monotonic() - began
+            return self._give_up(str(error))
+        except torch.OutOfMemoryError as error:
+            return self._give_up(f"too little memory beside the training ({str(error).splitlines()[0]})")
+        spent = time.perf_counter() - began
         self._spent += spent
         before = [
             one.value
@@ -81,6 +82,10 @@ class Monitor:
             if one.scale == measurement.scale and _is_whole(one)
         ]
         return Score(measurement, round(spent, 3), measurement.value < min(before, default=math.inf))
+
+    def _give_up(self, reason: str) -> None:
+        print(f"No scores while training: {reason}")
+        self._is_off = True
 
     def keep(self, score: Score) -> None:
         """Write a score into metrics.json, once its epoch is in the history."""

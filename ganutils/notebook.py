@@ -45,16 +45,16 @@ def read_parameters(name: str) -> NotebookParams:
 def assigned_names(cells: Sequence[str]) -> list[str]:
     """Return the names set in the last parameters cell that ran and in injected ones that ran after it.
 
-    Raises `ParameterError` for a preset's line such as `epochs: 5`, which in Python sets nothing.
+    Raises `ParameterError` for a preset's line such as `epochs: 5`, which in Python sets nothing, and for
+    what is no Python at all. What earlier versions of the cell said does not count.
     """
+    firsts = [source.lstrip().split("\n", 1)[0].rstrip() for source in cells]
+    own = max((place for place, first in enumerate(firsts) if first.startswith(_OWN)), default=0)
     found: dict[str, None] = {}
-    for source in cells:
-        first = source.lstrip().split("\n", 1)[0].rstrip()
-        if first.startswith(_OWN):
-            found = {}
-        elif first != _INJECTED:
+    for source, first in zip(cells[own:], firsts[own:], strict=True):
+        if not first.startswith(_OWN) and first != _INJECTED:
             continue
-        for statement in ast.parse(source).body:
+        for statement in _statements(source):
             _refuse_annotation(statement)
             targets = (
                 statement.targets
@@ -63,6 +63,16 @@ def assigned_names(cells: Sequence[str]) -> list[str]:
             )
             found |= {target.id: None for target in targets if isinstance(target, ast.Name)}
     return list(found)
+
+
+def _statements(source: str) -> list[ast.stmt]:
+    try:
+        return ast.parse(source).body
+    except SyntaxError as error:
+        line = (error.text or "").strip()
+        raise ParameterError(
+            f"The parameters cell is no Python: {error.msg} in {line!r}. Correct it and run it again."
+        ) from None
 
 
 def _refuse_annotation(statement: ast.stmt) -> None:

@@ -14,6 +14,7 @@ checkpoints/       last.pt, the one before it, and best.pt by score: networks, o
 
 import json
 import math
+import re
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -34,6 +35,7 @@ from ganutils.rows import Row, Rows
 from ganutils.sheets import Grid, decode, encode
 from ganutils.streams import stream
 
+_GRID = re.compile(r"epoch-(\d+)\.png")
 _MOMENT = 2.0  # seconds to wait while another process prepares the folder
 
 
@@ -171,7 +173,8 @@ class RunDir:
 
     def sample_epochs(self, at_most: int | None = None) -> list[int]:
         """Return the epochs with a sample grid; of many, `at_most` spread evenly, the last one always."""
-        epochs = sorted(int(path.stem.split("-")[1]) for path in (self.path / "samples").glob("epoch-*.png"))
+        names = (path.name for path in (self.path / "samples").glob("epoch-*.png"))
+        epochs = sorted(int(found[1]) for name in names if (found := _GRID.fullmatch(name)))
         if at_most is None or len(epochs) <= at_most:
             return epochs
         step = (len(epochs) - 1) / max(1, at_most - 1)

@@ -1,5 +1,8 @@
 """Drawing images from a generator."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -23,14 +26,22 @@ def generate(generator: nn.Module, z: Tensor, labels: Tensor, batch_size: int = 
 
     The generator's mode is put back afterwards, so that looking never changes training.
     """
-    was_training = generator.training
-    generator.eval()
-    parts = [
-        generator(some_z, some_labels).float()
-        for some_z, some_labels in zip(z.split(batch_size), labels.split(batch_size), strict=True)
-    ]
-    generator.train(was_training)
+    with _mode(generator, training=False):
+        parts = [
+            generator(some_z, some_labels).float()
+            for some_z, some_labels in zip(z.split(batch_size), labels.split(batch_size), strict=True)
+        ]
     return torch.cat(parts)
+
+
+@contextmanager
+def _mode(network: nn.Module, *, training: bool) -> Iterator[None]:
+    was_training = network.training
+    network.train(training)
+    try:
+        yield
+    finally:
+        network.train(was_training)
 
 
 @torch.no_grad()
@@ -47,11 +58,11 @@ def recalibrate(generator: nn.Module, prior: Prior, random: torch.Generator, bat
     for layer in norms:
         layer.reset_running_stats()
         layer.momentum = None  # a plain mean over all batches
-    was_training = generator.training
-    generator.train()
     device = next(generator.parameters()).device
-    for _ in range(batches):
-        generator(*prior.sample(64, generator=random, device=device))
-    generator.train(was_training)
-    for layer, momentum in zip(norms, momenta, strict=True):
-        layer.momentum = momentum
+    try:
+        with _mode(generator, training=True):
+            for _ in range(batches):
+                generator(*prior.sample(64, generator=random, device=device))
+    finally:
+        for layer, momentum in zip(norms, momenta, strict=True):
+            layer.momentum = momentum

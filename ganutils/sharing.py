@@ -17,14 +17,15 @@ def share(run: RunDir, folder: Path, every: int = EVERY) -> Path:
     """Copy a run into `folder`, under its own name; returns the copy.
 
     The copy has everything that a comparison reads: parameters, history, metrics and samples. Of the
-    history, the means of `every` updates are kept. An older copy is replaced; `ParameterError` for
-    `every` below 1, `RunError` if the copy's place is taken by anything else or cannot be written.
+    history, the means of `every` updates are kept. An older copy of the same run is replaced;
+    `ParameterError` for `every` below 1, `RunError` if the copy's place is taken by anything else, such as
+    another student's run of the same parameters, or cannot be written.
     """
     if every < 1:
         raise ParameterError(f"every={every}: must be at least 1.")
     target = folder / run.name
-    if target.exists() and not _is_copy(target):
-        raise RunError(f"{target} is there and is no copy of a run. Choose another folder.")
+    if target.exists() and not _is_copy_of(run, target):
+        raise RunError(f"{target} is there and is no copy of {run}. Choose another folder.")
     unfinished = target.with_name(f".{target.name}.tmp")
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -50,8 +51,10 @@ def _write(run: RunDir, folder: Path, every: int) -> None:
     write_atomic(folder / "params.json", json.dumps(described, indent=2).encode())
 
 
-def _is_copy(path: Path) -> bool:
+def _is_copy_of(run: RunDir, path: Path) -> bool:
     try:
-        return RunDir(path).is_copy
+        there = RunDir(path)
     except RunError:
         return False
+    # Runs of equal parameters have equal names, but did not begin together on the same machine.
+    return there.is_copy and there.environment()[:1] == run.environment()[:1]

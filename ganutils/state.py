@@ -18,6 +18,9 @@ class TrainState:
     def __init__(self, gan: Gan, params: RunParams, device: torch.device) -> None:
         self.generator = gan.generator.to(device, memory_format=torch.channels_last)
         self.discriminator = gan.discriminator.to(device, memory_format=torch.channels_last)
+        for network in (self.generator, self.discriminator):  # an update may have been cut off half-way
+            network.train().requires_grad_(True).zero_grad(set_to_none=True)
+        self._device = device
         self.average = _moving_average(self.generator, params.ema)
         self.g_optimizer = _optimizer(self.generator.parameters(), params, params.learning_rate)
         self.d_optimizer = _optimizer(
@@ -57,7 +60,7 @@ class TrainState:
 
     def capture(self) -> dict[str, Any]:
         """Return tensors and plain data from which `restore` continues exactly."""
-        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        cuda = [torch.cuda.get_rng_state(self._device)] if self._device.type == "cuda" else []
         mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
         return {
             **{name: part.state_dict() for name, part in self._parts().items()},
@@ -83,14 +86,22 @@ class TrainState:
         self.latents.set_state(random["latents"].cpu())
         self.flips.set_state(random["flips"].cpu())
         torch.set_rng_state(random["torch"].cpu())
-        if random["cuda"] and len(random["cuda"]) == torch.cuda.device_count():
-            torch.cuda.set_rng_state_all([state.cpu() for state in random["cuda"]])
+        if self._device.type == "cuda":
+            self._restore_cuda(random["cuda"])
         if torch.backends.mps.is_available() and random.get("mps") is not None:
             torch.mps.set_rng_state(random["mps"].cpu())
         self.step, self.g_step = state["step"], state["g_step"]
         self.epoch_seconds = state["epoch_seconds"]
         self.rollbacks = list(state.get("rollbacks", []))  # older checkpoints have neither
         self.sampled_epoch = state.get("sampled_epoch", 0)
+
+    def _restore_cuda(self, states: list[Tensor]) -> None:
+        # Older checkpoints have the states of all GPUs.
+        place = 0 if len(states) == 1 else self._device.index or 0
+        if place < len(states):
+            torch.cuda.set_rng_state(states[place].cpu(), self._device)
+        else:
+            print("WARNING: the checkpoint knows no random numbers of this GPU; they begin anew.")
 
     def _parts(self) -> dict[str, Any]:
         parts = {

@@ -12,7 +12,8 @@ Row = tuple[str, str, int]
 def layer_table(network: nn.Module, *inputs: Tensor) -> list[Row]:
     """Return (layer, output shape without the batch, parameters) for each layer that `inputs` pass.
 
-    The last row is the total; a layer that is passed twice stands there once. Batch norm counts its four
+    The last row is the total; a layer that is passed twice stands there once. The inputs may lie on another
+    device than the network, which training moves. Batch norm counts its four
     numbers a channel: scale, shift and the two running statistics. The network's mode and statistics stay
     as they are.
     """
@@ -28,6 +29,7 @@ def layer_table(network: nn.Module, *inputs: Tensor) -> list[Row]:
         if "parametrizations" not in name and (is_parametrized(layer) or not list(layer.children()))
     ]
     hooks = [layer.register_forward_hook(note) for layer in leaves]
+    inputs = tuple(each.to(next(network.parameters()).device) for each in inputs)
     was_training = network.training
     try:
         with torch.no_grad():
@@ -51,7 +53,7 @@ def trainable(network: nn.Module) -> int:
 
 
 def _describe(layer: nn.Module) -> str:
-    name = re.sub("^(Parametrized)?(Whole|Lean)?", "", type(layer).__name__)
+    name = re.sub("^(Parametrized)?(Whole|Lean|Cheap)?", "", type(layer).__name__)
     if is_parametrized(layer):
         name = f"Spectral {name}"
     if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):

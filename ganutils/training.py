@@ -35,13 +35,16 @@ def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History
     `on_nan`), when memory does not suffice, or when another process trains here.
     """
     steps_per_epoch = len(dataset) // params.batch_size
+    stamp = run.checkpoints.stamp
     checkpoint = state_to_resume(run, params, steps_per_epoch)
     if checkpoint is not None and checkpoint["step"] >= params.epochs * steps_per_epoch:
         print(f"{run.name} is finished: {params.epochs} epochs read, nothing trained.")
         return run.history()
-    with run.locked(), torch.random.fork_rng():
-        torch.manual_seed(params.seed)
-        try:
+    try:
+        with run.locked(), torch.random.fork_rng():
+            if run.checkpoints.stamp != stamp:  # another process trained here meanwhile
+                checkpoint = state_to_resume(run, params, steps_per_epoch)
+            torch.manual_seed(params.seed)
             loop = _Loop(gan, dataset, params, run)
             if checkpoint is not None:
                 loop.state.restore(checkpoint)
@@ -49,17 +52,19 @@ def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History
             run.note_environment(facts(loop.hardware))
             with loop.hardware.algorithms():
                 loop.train()
-        except OSError as error:
-            raise RunError(
-                f"{run.path} cannot be written ({error.strerror}). The last checkpoint is kept; make room "
-                "and start the same command again."
-            ) from None
-        except torch.OutOfMemoryError as error:
-            reason = str(error).splitlines()[0]
-            raise RunError(
-                f"{choose(params).device} has too little memory ({reason}). Lower batch_size or width, or "
-                "close other programs; the last checkpoint is kept."
-            ) from None
+    except BrokenPipeError:
+        raise RunError("Nobody reads the output any more. The last checkpoint is kept.") from None
+    except OSError as error:
+        raise RunError(
+            f"{run.path} cannot be written ({error.strerror}). The last checkpoint is kept; make room "
+            "and start the same command again."
+        ) from None
+    except torch.OutOfMemoryError as error:
+        reason = str(error).splitlines()[0]
+        raise RunError(
+            f"{choose(params).device} has too little memory ({reason}). Lower batch_size or width, or "
+            "close other programs; the last checkpoint is kept."
+        ) from None
     return run.history()
 
 
@@ -119,7 +124,7 @@ class _Loop:
     def _train_epoch(self, epoch: int) -> None:
         state, params = self.state, self.params
         last = (epoch + 1) * self.steps_per_epoch
-        clock = saved = time.monotonic()
+        clock = saved = time.perf_counter()
         order = epoch_order(self.images, params.batch_size, stream(params.seed, "order", epoch))
         for indices in order[state.step - epoch * self.steps_per_epoch :]:
             if params.schedule == "linear":
@@ -132,15 +137,15 @@ class _Loop:
                 self.recorder.flush()
                 self.progress.advance(state.step, self.recorder.recent)
             leaving = self.stop.is_requested()
-            if leaving or time.monotonic() - saved > 60 * params.checkpoint_minutes:
-                state.epoch_seconds += time.monotonic() - clock
+            if leaving or time.perf_counter() - saved > 60 * params.checkpoint_minutes:
+                state.epoch_seconds += time.perf_counter() - clock
                 self._save()
-                clock = saved = time.monotonic()
+                clock = saved = time.perf_counter()
             if leaving:
                 self.progress.advance(state.step, self.recorder.recent)
                 return
         self.recorder.flush()
-        state.epoch_seconds += time.monotonic() - clock
+        state.epoch_seconds += time.perf_counter() - clock
         self._end_epoch(epoch + 1)
 
     def _roll_back(self, error: DivergedError) -> None:
@@ -168,7 +173,7 @@ class _Loop:
             "g_step": state.g_step,
             "seconds": round(state.epoch_seconds, 3),
             "images_per_second": round(
-                self.steps_per_epoch * self.params.batch_size / state.epoch_seconds, 1
+                self.steps_per_epoch * self.params.batch_size / max(state.epoch_seconds, 1e-9), 1
             ),
         }
         if is_sampled(epoch, self.params.sample_epochs) or epoch == self.params.epochs:
@@ -182,7 +187,6 @@ class _Loop:
             self.progress.score = str(score)
         self.run.append(epochs=[row])
         self.progress.advance(state.step, self.recorder.recent)
-        self.progress.epoch(epoch, self.recorder.epoch_means(), row["images_per_second"])
         state.epoch_seconds = 0.0
         if score is not None:
             self.observer.keep(score)
@@ -190,6 +194,7 @@ class _Loop:
         if is_best:
             self.observer.sample_best()
         self._save(is_best=is_best)
+        self.progress.epoch(epoch, self.recorder.epoch_means(), row["images_per_second"])
 
     def _save(self, *, is_best: bool = False) -> None:
         """Write a checkpoint after all that belongs to it: a finished run lacks nothing, wherever it died."""

@@ -15,7 +15,7 @@ from ganutils.state import TrainState
 class Update:
     """Updates a training's state with real images that stay on the device.
 
-    It never waits for the device: what it returns is read later.
+    It reads no number from the device, which would wait for it: what it returns is read later.
     """
 
     def __init__(

@@ -200,6 +200,13 @@ def test_effects_name_the_farthest_change_and_what_effects_would_add_up_to(made)
     assert rows == [("still", "7", "none", "7")]
 
 
+def test_moves_are_not_added_up_if_a_single_change_diverged(made):
+    base, first, *others = made()
+    lost = AblationRun(first.number, first.name, first.folder, row=first.row, diverged=True)
+    ((*_, together, added),), _ = ablation_tables.effects([base, lost, *others], [REPEATED])
+    assert (together, added) == ("30.0%", "–")
+
+
 def test_no_effects_without_a_base(made):
     runs = made()
     assert ablation_tables.effects(runs[1:], [REPEATED])[0] == []

@@ -58,6 +58,13 @@ def test_layer_table_ends_with_the_total():
     assert layer_table(gan.generator, torch.zeros(2, 100))[-1] == ("Total", "", 2_733_504)
 
 
+def test_the_layer_table_takes_inputs_of_another_device():
+    """As when its cell is run again after a training on a GPU."""
+    gan = build(Params(), 1)
+    table = layer_table(gan.generator, torch.zeros(2, 100))
+    assert layer_table(gan.generator.to("meta"), torch.zeros(2, 100)) == table
+
+
 def test_spectral_norm_bounds_each_layer_and_keeps_the_table():
     plain, spectral = (build(Params(d_norm=norm), classes=10).discriminator for norm in ("none", "spectral"))
     tables = [layer_table(network, torch.zeros(2, 3, 32, 32)) for network in (plain, spectral)]

@@ -1,12 +1,15 @@
 """What stops a run early, and what is refused before it begins."""
 
+import contextlib
+
 import pytest
 import torch
 
 from ganutils.errors import ParameterError, RunError
-from ganutils.hardware import choose
+from ganutils.hardware import choose, has_fast_bf16
 from ganutils.objective import Terms
 from ganutils.runs import RunDir
+from ganutils.state import TrainState
 from ganutils.training import train
 from ganutils.variants import build
 
@@ -41,6 +44,48 @@ def test_a_precision_that_the_device_cannot_do(toy_params, monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     with pytest.raises(ParameterError, match=r"precision='bf16': is not supported on mps\. Use"):
         choose(toy_params(device="mps", precision="bf16"))
+
+
+def test_the_same_numbers_each_time_are_not_promised_on_mps(toy_params, monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    with pytest.raises(ParameterError, match=r"deterministic=True: is not supported on mps\. Use"):
+        choose(toy_params(device="mps", deterministic=True))
+
+
+def test_each_gpu_is_asked_for_its_own_bf16(monkeypatch):
+    """A machine whose second GPU alone has it."""
+    current = [0]
+
+    @contextlib.contextmanager
+    def on(device):
+        current.append(device.index)
+        yield
+        current.pop()
+
+    monkeypatch.setattr(torch.cuda, "device", on)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: current[-1] == 1)
+    assert [has_fast_bf16(torch.device(f"cuda:{index}")) for index in (0, 1)] == [False, True]
+
+
+def test_convolutions_are_not_rounded_while_training(toy_params):
+    cudnn = torch.backends.cudnn
+    before = cudnn.allow_tf32
+    with choose(toy_params()).algorithms():
+        assert not cudnn.allow_tf32
+    assert cudnn.allow_tf32 == before
+
+
+def test_a_gpus_random_numbers_go_on_from_its_own_state(toy_params, toy_data, monkeypatch, capsys):
+    """Checkpoints hold the state of the GPU that trained; older ones those of all."""
+    state = TrainState(build(toy_params(), toy_data), toy_params(), torch.device("cpu"))
+    state._device = torch.device("cuda:1")
+    put = []
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda *given: put.append(given))
+    one, two = torch.tensor([1]), torch.tensor([2])
+    for states in ([one], [one, two], []):
+        state._restore_cuda(states)
+    assert put == [(one, state._device), (two, state._device)]
+    assert capsys.readouterr().out.count("WARNING") == 1
 
 
 def test_a_gpu_of_a_number_that_is_not_there(toy_params, monkeypatch):

@@ -86,6 +86,21 @@ def test_a_damaged_line_is_told_and_ends_the_history(path, capsys):
     assert "line 5001 is damaged" in capsys.readouterr().out
 
 
+def test_lines_behind_a_damaged_one_are_kept_in_another_file(path):
+    append_rows(path, [{"step": step} for step in range(1, 10)])
+    lines = path.read_bytes().splitlines(keepends=True)
+    damaged = b"".join([*lines[:4], b"?\n", *lines[5:]])
+    path.write_bytes(damaged)
+    cut_rows(path, 8)
+    assert path.read_bytes() == b"".join(lines[:4])
+    kept = path.with_name(f"{path.name}.damaged")
+    assert kept.read_bytes() == damaged
+    kept.unlink()
+    cut_rows(path, 2)
+    assert path.read_bytes() == b"".join(lines[:2])
+    assert not kept.exists()
+
+
 @ON_TMP_PATH
 @given(st.lists(st.binary(max_size=30), max_size=6).map(b"\n".join) | st.binary(max_size=200))
 @example(b"5\n")

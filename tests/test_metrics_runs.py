@@ -75,6 +75,13 @@ def test_a_run_paused_within_an_epoch_is_measured_where_it_stands(projected):
     assert {one.epoch for one in read_measurements(run)} == {0.3333}
 
 
+def test_a_damaged_file_is_told_before_training_goes_on():
+    run = trained()
+    (run.path / "metrics.json").write_text('[{"name": "FID"}]')
+    with pytest.raises(RunError, match=r"metrics\.json: 0\.value: Field required"):
+        drop_later(run, 1)
+
+
 def test_a_diverged_generator_has_no_numbers():
     gan = variants.load(trained())
     for weight in gan.generator.parameters():

@@ -107,6 +107,20 @@ def test_missing_weights_are_told_once_and_training_goes_on(toy_params, toy_data
     assert capsys.readouterr().out.count("No scores while training: the weights are not there.") == 1
 
 
+def test_too_little_memory_for_a_score_is_told_once_and_training_goes_on(
+    toy_params, toy_data, known, monkeypatch, capsys
+):
+    def full(*arguments):
+        raise torch.OutOfMemoryError("CUDA out of memory.\nmore")
+
+    monkeypatch.setattr(known, "measure", full)
+    history, run = run_of(scored(toy_params), toy_data)
+    assert history.epoch == 3
+    assert read_measurements(run) == []
+    told = capsys.readouterr().out
+    assert told.count("No scores while training: too little memory beside the training (CUDA out of mem") == 1
+
+
 def test_scores_of_epochs_that_are_trained_again_are_measured_again(toy_params, toy_data, known):
     """As after a kill between the best score and its checkpoint: the newest checkpoint is one epoch back."""
     _, run = run_of(scored(toy_params, epochs=2), toy_data)

@@ -20,6 +20,19 @@ def test_a_corrected_cell_forgets_the_mistake():
     assert assigned_names(["# Parameters of dcgan\nepoch: int = 3", OWN]) == ["epochs", "seed"]
 
 
+@pytest.mark.parametrize("mistake", ["epochs: 5", "epochs = (", "epochs == == 5"])
+def test_a_corrected_cell_forgets_what_was_no_assignment(mistake):
+    wrong = f"# Parameters of dcgan\n{mistake}"
+    with pytest.raises(ParameterError):
+        assigned_names(["import this", wrong])
+    assert assigned_names([wrong, OWN]) == ["epochs", "seed"]
+
+
+def test_a_cell_that_is_no_python_is_told_in_a_line():
+    with pytest.raises(ParameterError, match=r"no Python: .* in 'epochs = 5 6'\. Correct it and run it"):
+        assigned_names(["# Parameters of dcgan\nepochs = 5 6"])
+
+
 def test_outside_a_notebook():
     with pytest.raises(ParameterError, match="in a notebook only"):
         read_parameters("dcgan")

@@ -159,6 +159,61 @@ def test_a_cell_that_is_run_again_in_the_same_kernel_begins_with_the_first_weigh
     assert_same(whole, run)
 
 
+def test_networks_that_an_interrupt_left_half_way_are_put_in_order(whole, toy_params, toy_data):
+    """Gradients that were not yet used, weights frozen for the other's turn, a generator in eval mode."""
+    params = toy_params(run="again")
+    gan, run = build(params, toy_data), RunDir.open(params, toy_data)
+    gan.generator(torch.randn(8, 100)).sum().backward()
+    gan.generator.load_state_dict(build(params, toy_data).generator.state_dict())
+    gan.discriminator.requires_grad_(False)
+    gan.generator.eval()
+    train(gan, toy_data, params, run)
+    assert_same(whole, run)
+
+
+def test_what_another_process_trained_before_the_lock_was_free_is_kept(toy_params, toy_data, monkeypatch):
+    params = toy_params(run="shared")
+    half = toy_params(run="shared", epochs=1)
+    run_of(half, toy_data)
+    locked = RunDir.locked
+
+    def late(run):
+        monkeypatch.setattr(RunDir, "locked", locked)
+        run_of(params, toy_data)  # the other one comes first
+        return locked(run)
+
+    monkeypatch.setattr(RunDir, "locked", late)
+    steps = []
+    usual = Update.__call__
+    monkeypatch.setattr(Update, "__call__", lambda update, at: (steps.append(1), usual(update, at))[1])
+    run = run_of(params, toy_data)
+    assert len(steps) == 5  # the second epoch, once
+    assert [row["step"] for row in run.history().updates] == list(range(1, 11))
+
+
+def test_an_output_that_nobody_reads_ends_after_the_checkpoint(toy_params, toy_data, monkeypatch):
+    def closed(*arguments):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    params = toy_params(epochs=3)
+    gan, run = build(params, toy_data), RunDir.open(params, toy_data)
+    monkeypatch.setattr("ganutils.progress.Progress.epoch", closed)
+    with pytest.raises(RunError, match="Nobody reads the output any more"):
+        train(gan, toy_data, params, run)
+    assert run.checkpoints.load()["step"] == 5
+
+
+def test_a_folder_without_permission_to_lock_is_told(toy_params, toy_data, monkeypatch):
+    def forbidden(*arguments, **options):
+        raise PermissionError(13, "Permission denied")
+
+    params = toy_params()
+    gan, run = build(params, toy_data), RunDir.open(params, toy_data)
+    monkeypatch.setattr("ganutils.locking.FileLock.acquire", forbidden)
+    with pytest.raises(RunError, match=r"cannot be written \(Permission denied\)"):
+        train(gan, toy_data, params, run)
+
+
 def test_a_disk_that_fills_up_while_samples_are_drawn(toy_params, toy_data, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")

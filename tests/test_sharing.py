@@ -1,4 +1,5 @@
 import errno
+import json
 
 import pytest
 from trainings import run_of
@@ -66,6 +67,19 @@ def test_an_older_copy_is_replaced_and_nothing_else(toy_params, toy_data, tmp_pa
         share(run, tmp_path / "runs")
     assert len(run.history().updates) == 10
     assert [entry.name for entry in (tmp_path / "out").iterdir()] == ["a"]
+
+
+def test_another_students_run_of_the_same_parameters_is_not_replaced(toy_params, toy_data, tmp_path):
+    _, alice, _ = run_of(toy_params(run="alice/run"), toy_data)
+    _, bob, _ = run_of(toy_params(run="bob/run"), toy_data)
+    bob.note_environment({"device": "cpu (Bob's)", "started": "later"})
+    sessions = [{**bob.environment()[0], "started": "earlier"}]
+    (bob.path / "environment.json").write_text(json.dumps(sessions))
+    copy = share(alice, tmp_path / "class")
+    before = (copy / "history.jsonl").read_bytes()
+    with pytest.raises(RunError, match=r"run is there and is no copy of bob/run\. Choose another folder"):
+        share(bob, tmp_path / "class")
+    assert (copy / "history.jsonl").read_bytes() == before
 
 
 def test_a_full_disk_is_told_and_leaves_the_older_copy(toy_params, toy_data, tmp_path, monkeypatch):

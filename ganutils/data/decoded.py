@@ -39,6 +39,7 @@ def write(path: Path, decoded: Decoded) -> None:
                 file.close()
                 os.replace(file.name, path)
             except BaseException:
+                file.close()  # Windows removes no open file
                 os.unlink(file.name)
                 raise
 

@@ -47,6 +47,7 @@ def fetch(url: str, target: Path, md5: str, *, timeout: float, min_rate: float =
                 part.close()
                 os.replace(part.name, target)
             except BaseException:
+                part.close()  # Windows removes no open file
                 os.unlink(part.name)
                 raise
     except (OSError, HTTPException, ValueError) as error:

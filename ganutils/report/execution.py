@@ -51,7 +51,12 @@ def execute(
 
     source, target, parameters = Path(notebook), Path(output), dict(parameters or {})
     check_names(tidied(read(source)), parameters, source)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ReportError(
+            f"{target.parent} cannot be a folder of reports ({error.strerror}). Name another one."
+        ) from None
     echo = _Echo(progress)
     try:
         with _told(source, target, cell_timeout), _quiet_log(), running() as kernel:

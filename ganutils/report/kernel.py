@@ -29,7 +29,7 @@ class Kernel:
     """A running kernel; Ctrl-C, and each other request to stop, works as the stop button of a notebook.
 
     The first one interrupts the running cell: a training saves, and the cells after it still run. The second
-    one raises KeyboardInterrupt.
+    one raises KeyboardInterrupt; on Windows, where no signal can be sent to the kernel, the first one does.
     """
 
     def __init__(self, manager: Any) -> None:

@@ -128,6 +128,9 @@ def _problem(run: FinishedRun, params: Params) -> str:
     if not (done and run.sample_epochs):
         within = f" up to epoch {params.epochs}" if params.epochs else ""
         return f"{where!r} has no sample grid{within}; train it for an epoch, or leave it out"
+    last = f"epoch-{run.sample_epochs[-1]:05d}"
+    if damaged := [name for name in (last, "real") if not run.folder.has_grid(name)]:
+        return f"{where!r} has a damaged samples/{damaged[0]}.png; leave it out"
     run.measurements  # noqa: B018  read here, to be told here
     return ""
 

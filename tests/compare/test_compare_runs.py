@@ -95,6 +95,15 @@ def test_unfinished_runs_are_compared_on_request(made):
     assert row[3] == "1 of 2"
 
 
+def test_a_stray_file_is_no_grid_and_a_damaged_one_is_told(made):
+    samples = made("a").path / "samples"
+    (samples / "epoch-00002 (1).png").write_bytes(b"")
+    assert read()[0].sample_epochs == [1, 2]
+    (samples / "epoch-00002.png").write_bytes(b"half a picture")
+    with pytest.raises(ParameterError, match=r"'runs/a' has a damaged samples/epoch-00002\.png; leave it"):
+        read()
+
+
 def test_runs_are_seen_as_they_were_after_some_epochs(made):
     """Updates, minutes, metrics and samples of epoch 3 on are left out; epoch e took 30 e seconds."""
     measured(made("long", epochs=4), ("FID", 9.0, 2, {}), ("FID", 3.0, 4, {}))

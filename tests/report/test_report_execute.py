@@ -31,6 +31,13 @@ def test_report_lies_in_reports_by_default_and_never_over_its_source(write, tmp_
         report(source, output_dir=".")
 
 
+def test_a_file_in_the_place_of_the_folder_is_told_before_anything_runs(write):
+    with open("report.pdf", "w"):
+        pass
+    with pytest.raises(ReportError, match=r"report\.pdf cannot be a folder of reports \(File exists\)"):
+        report(write("1"), output_dir="report.pdf", progress=None)
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
