@@ -11,7 +11,7 @@ import torch
 from ganutils.checkpoints import Checkpoints
 from ganutils.data import Dataset
 from ganutils.errors import MetricError
-from ganutils.hardware import Hardware, choose
+from ganutils.hardware import SMALLER, Hardware, choose, telling_memory
 from ganutils.objective import Gan
 from ganutils.params import RunParams, is_sampled
 from ganutils.progress import clock
@@ -60,11 +60,12 @@ class Estimate:
 def estimate(gan: Gan, dataset: Dataset, params: RunParams) -> Estimate:
     """Train a little, draw and save once, and extrapolate; `gan` is changed, no run folder is made.
 
-    What the report adds (`measure_samples`) is not in it. Raises `ParameterError` as `train` does.
+    What the report adds (`measure_samples`) is not in it. Raises `ParameterError` as `train` does,
+    and `RunError` if the memory does not suffice.
     """
     torch.manual_seed(params.seed)
     hardware = choose(params)
-    with hardware.algorithms():  # those of training
+    with hardware.algorithms(), telling_memory(hardware.device, SMALLER):  # those of training
         return Estimate(_parts(gan, dataset, params, hardware), str(hardware))
 
 

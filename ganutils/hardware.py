@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganutils.errors import ParameterError
+from ganutils.errors import ParameterError, RunError
 from ganutils.params import RunParams
+
+SMALLER = "Lower batch_size or width, or close other programs."
 
 
 def to_device(tensor: Tensor, device: torch.device | str) -> Tensor:
@@ -61,6 +63,16 @@ class Hardware:
         threads = f", {torch.get_num_threads()} threads" if self.device.type == "cpu" else ""
         kind = ", deterministic" if self.is_deterministic else ""
         return f"{self.device} ({self.name}{threads}), {self.precision}, channels last{kind}"
+
+
+@contextlib.contextmanager
+def telling_memory(device: torch.device | str, remedy: str) -> Iterator[None]:
+    """Turn torch's error about too little memory into a `RunError` that ends with a remedy."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        reason = str(error).splitlines()[0]
+        raise RunError(f"{device} has too little memory ({reason}). {remedy}") from None
 
 
 def choose(params: RunParams) -> Hardware:

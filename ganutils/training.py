@@ -8,7 +8,7 @@ from ganutils.data import Dataset
 from ganutils.data.batches import epoch_order
 from ganutils.environment import facts
 from ganutils.errors import DivergedError, RunError
-from ganutils.hardware import choose
+from ganutils.hardware import SMALLER, choose, telling_memory
 from ganutils.history import History
 from ganutils.measurements import drop_later
 from ganutils.objective import Gan
@@ -40,8 +40,9 @@ def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History
     if checkpoint is not None and checkpoint["step"] >= params.epochs * steps_per_epoch:
         print(f"{run.name} is finished: {params.epochs} epochs read, nothing trained.")
         return run.history()
+    memory = telling_memory(choose(params).device, f"{SMALLER} The last checkpoint is kept.")
     try:
-        with run.locked(), torch.random.fork_rng():
+        with memory, run.locked(), torch.random.fork_rng():
             if run.checkpoints.stamp != stamp:  # another process trained here meanwhile
                 checkpoint = state_to_resume(run, params, steps_per_epoch)
             torch.manual_seed(params.seed)
@@ -59,12 +60,13 @@ def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History
             f"{run.path} cannot be written ({error.strerror}). The last checkpoint is kept; make room "
             "and start the same command again."
         ) from None
-    except torch.OutOfMemoryError as error:
-        reason = str(error).splitlines()[0]
-        raise RunError(
-            f"{choose(params).device} has too little memory ({reason}). Lower batch_size or width, or "
-            "close other programs; the last checkpoint is kept."
-        ) from None
+    except Exception as error:
+        if params.compile and type(error).__module__.startswith("torch._"):
+            reason = str(error).strip().splitlines()[0]
+            raise RunError(
+                f"compile=True: the networks cannot be compiled here ({reason}). Use compile=False."
+            ) from error
+        raise
     return run.history()
 
 

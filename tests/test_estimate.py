@@ -2,7 +2,9 @@ import pytest
 import torch
 
 from ganutils import cli, estimate, variants
+from ganutils.errors import RunError
 from ganutils.estimate import Estimate, Part
+from ganutils.update import Update
 
 
 def test_an_estimate_is_the_sum_of_its_parts():
@@ -13,6 +15,16 @@ def test_an_estimate_is_the_sum_of_its_parts():
         "  updates: 1,000 at 50 ms, 0:50",
         "  sample grids: 3 at 2000 ms, 0:06",
     ]
+
+
+def test_too_little_memory_for_the_probe_is_told(toy_params, toy_data, monkeypatch):
+    def greedy(update, indices):
+        raise torch.OutOfMemoryError("CUDA out of memory.\nDetails")
+
+    monkeypatch.setattr(Update, "__call__", greedy)
+    gan = variants.build(toy_params(), toy_data)
+    with pytest.raises(RunError, match=r"cpu has too little memory \(CUDA out of memory\.\)\. Lower"):
+        estimate.estimate(gan, toy_data, toy_params())
 
 
 @pytest.mark.parametrize(

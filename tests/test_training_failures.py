@@ -85,6 +85,18 @@ def test_too_little_memory_names_what_to_lower(toy_params, toy_data, monkeypatch
         run_of(toy_params(), toy_data)
 
 
+def test_a_machine_that_cannot_compile_is_told_in_one_error(toy_params, toy_data, monkeypatch):
+    class InductorError(RuntimeError):
+        __module__ = "torch._inductor.exc"
+
+    def no_compiler(*arguments):
+        raise InductorError("No working C++ compiler found\nDetails")
+
+    monkeypatch.setattr(torch, "compile", lambda network: no_compiler)
+    with pytest.raises(RunError, match=r"compile=True: .* \(No working C\+\+ compiler found\)\. Use"):
+        run_of(toy_params(compile=True), toy_data)
+
+
 def test_device_that_is_not_there(toy_params, toy_data):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")

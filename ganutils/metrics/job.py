@@ -79,7 +79,7 @@ def protocol(n_fake: int, reference: Reference, inception: Inception) -> Protoco
 
 def prepare(run: RunDir, samples: int, real: int, weights: str, device: str, best: bool) -> Job:
     """Return the job of measuring a run; see `measure` for arguments and errors."""
-    params = {**run.described["params"], "device": device, "precision": "fp32"}
+    params = {**run.described["params"], "device": device, "precision": "fp32", "deterministic": False}
     where = choose(variants.get(run.described["variant"]).Params(**params)).device
     state = run.checkpoints.load_best() if best else run.checkpoints.load()  # once: the run may go on
     if state is None:

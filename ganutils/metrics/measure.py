@@ -5,6 +5,7 @@ from collections.abc import Callable
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from ganutils.hardware import telling_memory
 from ganutils.measurements import Absence, Measurement, Protocol, write_measurements
 from ganutils.metrics.drawing import draw
 from ganutils.metrics.job import Job, prepare
@@ -50,7 +51,7 @@ def measure(
     Raises:
         MetricError: the weights are not there or not genuine, or the generator has diverged.
         ParameterError: a value that is not allowed.
-        RunError: the run has no checkpoint with an update.
+        RunError: the run has no checkpoint with an update, or the memory does not suffice.
         DataError: the images of the training are not there or have changed.
     """
     job = prepare(run, samples, real, weights, device, best)
@@ -60,7 +61,9 @@ def measure(
         say(f"{run}: measured already after epoch {job.epoch} by this protocol; nothing is computed.")
         return known
     say(job.cost())
-    with tqdm(total=job.to_embed(), unit="image", leave=False, disable=not is_watched()) as bar:
+    memory = telling_memory(job.inception.device, "Close other programs, or measure with device cpu.")
+    bar = tqdm(total=job.to_embed(), unit="image", leave=False, disable=not is_watched())
+    with memory, bar:
         # Real images first: their features are kept, should the rest be interrupted.
         reals = job.placed(job.cache.features(job.reference.dataset.images, bar.update))
         floors = _floors(job, bar.update)
