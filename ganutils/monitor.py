@@ -63,7 +63,7 @@ class Monitor:
             return None
         from ganutils.metrics.quick import QuickScore
 
-        sampler, began = ready(), time.perf_counter()
+        sampler = ready()
         try:
             self._quick = self._quick or QuickScore(self._dataset, self._params, sampler)
             if not self._can_pay(epoch):

@@ -26,16 +26,21 @@ def share(run: RunDir, folder: Path, every: int = EVERY) -> Path:
     target = folder / run.name
     if target.exists() and not _is_copy_of(run, target):
         raise RunError(f"{target} is there and is no copy of {run}. Choose another folder.")
-    unfinished = target.with_name(f".{target.name}.tmp")
+    unfinished, older = (target.with_name(f".{target.name}.{ending}") for ending in ("tmp", "old"))
     try:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        for rest in (unfinished, older):
+            shutil.rmtree(rest, ignore_errors=True)
         _write(run, unfinished, every)
-        shutil.rmtree(target, ignore_errors=True)
+        if target.exists():
+            target.rename(older)
         unfinished.rename(target)
     except OSError as error:
+        if older.exists() and not target.exists():
+            older.rename(target)
         raise RunError(f"{target} cannot be written ({error.strerror}). Choose another folder.") from None
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        for rest in (unfinished, older):
+            shutil.rmtree(rest, ignore_errors=True)
     return target
 
 

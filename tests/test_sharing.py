@@ -1,5 +1,6 @@
 import errno
 import json
+from pathlib import Path
 
 import pytest
 from trainings import run_of
@@ -72,7 +73,6 @@ def test_an_older_copy_is_replaced_and_nothing_else(toy_params, toy_data, tmp_pa
 def test_another_students_run_of_the_same_parameters_is_not_replaced(toy_params, toy_data, tmp_path):
     _, alice, _ = run_of(toy_params(run="alice/run"), toy_data)
     _, bob, _ = run_of(toy_params(run="bob/run"), toy_data)
-    bob.note_environment({"device": "cpu (Bob's)", "started": "later"})
     sessions = [{**bob.environment()[0], "started": "earlier"}]
     (bob.path / "environment.json").write_text(json.dumps(sessions))
     copy = share(alice, tmp_path / "class")
@@ -89,11 +89,19 @@ def test_a_full_disk_is_told_and_leaves_the_older_copy(toy_params, toy_data, tmp
     def full(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("ganutils.sharing.append_rows", full)
-    with pytest.raises(RunError, match=r"a cannot be written \(No space left on device\)"):
-        share(run, tmp_path / "out")
-    assert [entry.name for entry in (tmp_path / "out").iterdir()] == ["a"]
-    assert len(RunDir(copy).history().updates) == 2
+    def no_place(path, target):
+        if path.name == ".a.tmp":
+            full()
+        return rename(path, target)
+
+    rename = Path.rename
+    for name, stand_in in (("ganutils.sharing.append_rows", full), ("pathlib.Path.rename", no_place)):
+        with monkeypatch.context() as patch:
+            patch.setattr(name, stand_in)
+            with pytest.raises(RunError, match=r"a cannot be written \(No space left on device\)"):
+                share(run, tmp_path / "out")
+        assert [entry.name for entry in (tmp_path / "out").iterdir()] == ["a"]
+        assert len(RunDir(copy).history().updates) == 2
 
 
 def test_the_command_reads_all_runs_before_it_copies_one(toy_params, toy_data, tmp_path, capsys):

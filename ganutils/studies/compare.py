@@ -55,14 +55,15 @@ def read(params: Params) -> list[FinishedRun]:
 def _all(params: Params) -> list[FinishedRun]:
     for pattern in ("runs/*", _OWN):
         runs = _numbered(_matches(pattern), params)
-        problems = {run.name: _problem(run, params) for run in runs}
-        whole = [run.folder for run in runs if not problems[run.name]]
-        if whole:
-            for problem in filter(None, problems.values()):
-                print(f"Left out: {problem}.")
-            return _numbered(whole, params)
-        if pattern != _OWN:
+        problems = [_problem(run, params) for run in runs]
+        whole = [run.folder for run, problem in zip(runs, problems, strict=True) if not problem]
+        if not whole:
+            continue
+        if pattern == _OWN:
             print(f"No run in runs is finished yet: these are the kit's own, {_OWN}.")
+        for problem in filter(None, problems):
+            print(f"Left out: {problem}.")
+        return _numbered(whole, params)
     raise ParameterError(f"runs='': names no run; {_advice()}.")
 
 
