@@ -15,9 +15,10 @@ faults: .venv/installed  ## kill, cut off and fill up 1,000 trainings: nothing m
 	OMP_NUM_THREADS=1 $(BIN)/python tests/faults.py --kills 1000
 
 bench: .venv/installed  ## time training, metrics and reports; write reports/speed.md
-	{ $(BIN)/ganutils bench && mv reports/speed.part reports/speed.md; } | tee reports/speed.part
-# The status above is tee's; a benchmark that failed has left its part.
-	test ! -e reports/speed.part
+	rm -f reports/speed.failed
+# The status of this line is tee's.
+	{ $(BIN)/ganutils bench || touch reports/speed.failed; } | tee reports/speed.part
+	test ! -e reports/speed.failed && mv reports/speed.part reports/speed.md
 
 test-browser: .venv/installed  ## JupyterLab in Chromium (sudo apt install chromium); pictures in .cache/screenshots
 	$(BIN)/pip install --quiet --editable '.[browser]'
