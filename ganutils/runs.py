@@ -113,6 +113,12 @@ class RunDir:
         """Whether it is a copy without checkpoints, for reading only (see `sharing`)."""
         return "copy" in self.described
 
+    def missing_checkpoint(self) -> RunError:
+        """Return the error that says why there is no checkpoint, and what to do."""
+        if self.is_copy:
+            return RunError(f"run={str(self)!r}: is a copy without checkpoints. Name the run that it is of.")
+        return RunError(f"run={str(self)!r}: has no checkpoint yet. Train it first.")
+
     def _guard(self, new: dict[str, Any]) -> None:
         if self.is_copy:
             raise RunError(

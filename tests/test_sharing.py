@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from trainings import run_of
 
+from ganutils import variants
 from ganutils.cli import main
 from ganutils.errors import ParameterError, RunError
 from ganutils.history import averaged
@@ -57,6 +58,15 @@ def test_nothing_trains_in_a_copy(toy_params, toy_data, tmp_path):
     with pytest.raises(RunError, match="'out/a': is a copy without checkpoints"):
         RunDir.open(toy_params(run="out/a"), toy_data)
     assert (copy / "history.jsonl").read_bytes() == before
+
+
+def test_what_needs_a_checkpoint_says_that_a_copy_has_none(toy_params, toy_data, tmp_path, capsys):
+    _, run, _ = run_of(toy_params(run="runs/a"), toy_data)
+    copy = RunDir(share(run, tmp_path / "out"))
+    with pytest.raises(RunError, match=r"run='out/a': is a copy without checkpoints\. Name"):
+        variants.load(copy)
+    assert main(["metrics", "out/a"]) == 1
+    assert "run='out/a': is a copy without checkpoints" in capsys.readouterr().err
 
 
 def test_an_older_copy_is_replaced_and_nothing_else(toy_params, toy_data, tmp_path):

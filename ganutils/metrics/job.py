@@ -83,7 +83,7 @@ def prepare(run: RunDir, samples: int, real: int, weights: str, device: str, bes
     where = choose(variants.get(run.described["variant"]).Params(**params)).device
     state = run.checkpoints.load_best() if best else run.checkpoints.load()  # once: the run may go on
     if state is None:
-        raise RunError(f"run={str(run)!r}: has no checkpoint yet. Train it first.")
+        raise run.missing_checkpoint()
     epoch = _epoch(run, state)
     gan = variants.load(run, where, state)
     inception = Inception(weights, where)

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from ganutils.checkpoints import State
 from ganutils.data import Dataset
-from ganutils.errors import RunError
 from ganutils.hardware import choose
 from ganutils.names import unknown
 from ganutils.objective import Gan
@@ -50,7 +49,7 @@ def load(run: RunDir, device: torch.device | str = "cpu", state: State | None = 
     """
     described, state = run.described, state or run.checkpoints.load()
     if state is None:
-        raise RunError(f"run={str(run.path)!r}: has no checkpoint yet. Train it first.")
+        raise run.missing_checkpoint()
     variant = get(described["variant"])
     params = variant.Params(**described["params"])
     gan = variant.build(params, len(described["data"]["classes"]))
