@@ -27,11 +27,12 @@ from ganutils.data import Dataset
 from ganutils.errors import RunError
 from ganutils.files import make_folder, write_atomic
 from ganutils.history import History, append_rows, cut_rows
-from ganutils.identity import describe, differences, name_of
-from ganutils.locking import LOCK, locked
+from ganutils.identity import describe, differences
+from ganutils.locking import locked
 from ganutils.params import RunParams
-from ganutils.paths import project_root, resolve, shown
+from ganutils.paths import resolve, shown
 from ganutils.rows import Row, Rows
+from ganutils.run_folders import is_own, usual_folder
 from ganutils.sheets import Grid, decode, encode
 from ganutils.streams import stream
 
@@ -67,11 +68,11 @@ class RunDir:
         lists the differences.
         """
         described = describe(params, dataset)
-        path = resolve(params.run) if params.run else _usual(described)
+        path = resolve(params.run) if params.run else usual_folder(described)
         if (path / "params.json").is_file():
             cls(path)._guard(described)
         try:
-            if path.is_file() or (path.is_dir() and not _is_own(path)):
+            if path.is_file() or (path.is_dir() and not is_own(path)):
                 raise RunError(f"run={str(path)!r}: is there but is not a run folder. Choose a new name.")
             make_folder(path)
             if not cls._is_ready(path, described):
@@ -223,21 +224,6 @@ class RunDir:
         return _read_list(self.path / "environment.json")
 
 
-def _is_own(path: Path) -> bool:
-    """Say whether a folder is a run, or the beginning of one that a crash left behind."""
-    begun = {LOCK, ".params.json.tmp", "samples", "checkpoints"}
-    names = {entry.name for entry in path.iterdir()}
-    return "params.json" in names or (names <= begun and not any(path.glob("*/*")))
-
-
-def _usual(described: dict[str, Any]) -> Path:
-    """Return the folder of a run that nobody named: one that is there, whatever its label, or a new one."""
-    folder, name = project_root() / "runs", name_of(described)
-    same = f"{described['variant']}-*-{name.rpartition('-')[2]}"
-    there = sorted(path for path in folder.glob(same) if (path / "params.json").is_file())
-    return folder / name if folder / name in there or not there else there[0]
-
-
 def _as_read(described: dict[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(described))
 
@@ -252,8 +238,3 @@ def _read_list(path: Path) -> list[Any]:
         pass
     print(f"WARNING: {path} is damaged and left out.")
     return []
-
-
-def known_runs() -> list[str]:
-    """Return the run folders of the project's folder `runs`, such as "runs/mine", by name."""
-    return sorted(f"runs/{file.parent.name}" for file in project_root().glob("runs/*/params.json"))

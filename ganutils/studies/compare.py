@@ -13,7 +13,8 @@ from ganutils.measurements import Scale, Title
 from ganutils.names import nearest
 from ganutils.params import NotebookParams, knob
 from ganutils.paths import project_root, resolve
-from ganutils.runs import RunDir, known_runs
+from ganutils.run_folders import known_runs
+from ganutils.runs import RunDir
 
 _OWN = "reports/runs/*"  # copies of the runs behind the kit's reports
 

@@ -20,7 +20,8 @@ from ganutils.objective import Gan
 from ganutils.params import PriorKind, knob
 from ganutils.paths import resolve
 from ganutils.prior import interpolate, traverse
-from ganutils.runs import RunDir, known_runs
+from ganutils.run_folders import known_runs
+from ganutils.runs import RunDir
 from ganutils.sampling import generate
 from ganutils.streams import stream
 from ganutils.training import train

@@ -4,6 +4,7 @@ import io
 from copy import deepcopy
 
 import pypdf
+from nbformat.v4 import new_notebook
 
 from ganutils.report.exporter import ReportExporter
 
@@ -14,6 +15,17 @@ PAGE = 595.3  # points, the width of A4
 def export(notebook, **options):
     pdf, _ = ReportExporter(**options).from_notebook_node(deepcopy(notebook))
     return pypdf.PdfReader(io.BytesIO(pdf))
+
+
+def report_of(*cells, **options):
+    """Export cells, or one notebook."""
+    return export(cells[0] if hasattr(cells[0], "cells") else new_notebook(cells=list(cells)), **options)
+
+
+def text_of(reader):
+    # Lines and hyphens depend on the page's width.
+    pages = "\n".join(page.extract_text() for page in reader.pages)
+    return " ".join(pages.replace("\u200b", "").replace("\u00ad", "").split())
 
 
 def words(page):

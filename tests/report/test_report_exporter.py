@@ -1,20 +1,18 @@
 import base64
-import io
 import subprocess
 import sys
 from copy import deepcopy
-from pathlib import Path
 
 import nbformat
 import pypdf
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from pages import report_of, text_of
 from report_cells import code, markdown_output, shown
 
 from ganutils.errors import ReportError
 from ganutils.report import exporter as exporter_module
 from ganutils.report.exporter import ReportExporter
-from ganutils.report.html import to_html
 from ganutils.report.typesetting import TypesettingError
 
 # A red square.
@@ -24,21 +22,9 @@ SVG = (
 )
 
 
-def export(*cells, **options):
-    notebook = cells[0] if hasattr(cells[0], "cells") else new_notebook(cells=list(cells))
-    pdf, _ = ReportExporter(**options).from_notebook_node(deepcopy(notebook))
-    return pypdf.PdfReader(io.BytesIO(pdf))
-
-
-def text_of(reader):
-    # Lines and hyphens depend on the page's width.
-    pages = "\n".join(page.extract_text() for page in reader.pages)
-    return " ".join(pages.replace("\u200b", "").replace("\u00ad", "").split())
-
-
 @pytest.fixture(scope="module")
 def reader(rich):
-    return export(rich)
+    return report_of(rich)
 
 
 @pytest.fixture(scope="module")
@@ -124,42 +110,6 @@ def test_same_notebook_gives_the_same_bytes(rich):
     assert first == second
 
 
-def test_code_is_shown_when_asked_for():
-    cell = code("answer = 42")
-    assert "answer" not in text_of(export(cell))
-    assert "answer = 42" in text_of(export(cell, show_code=True))
-    assert "answer = 42" in text_of(export(code("answer = 42", tags=["show-code"])))
-    assert "answer" not in text_of(export(code("answer = 42", tags=["hide-input"]), show_code=True))
-
-
-def test_printed_text_can_be_hidden_alone():
-    outputs = [new_output("stream", name="stdout", text="printed"), shown({"text/plain": "displayed"})]
-    text = text_of(export(code("1", *outputs, tags=["hide-stream"])))
-    assert "displayed" in text
-    assert "printed" not in text
-
-
-def test_hidden_cells_are_left_out():
-    printed = new_output("stream", name="stdout", text="hidden output")
-    cells = [code("1", printed, tags=[tag]) for tag in ("hide", "remove_cell", "remove_output")]
-    text = text_of(export(new_markdown_cell("hidden too", metadata={"tags": ["hide"]}), *cells))
-    assert "hidden" not in text
-
-
-def test_a_section_that_asks_for_findings_is_shown_once_somebody_wrote_them():
-    notebook = nbformat.read(Path(__file__).parents[2] / "notebooks" / "dcgan.ipynb", as_version=4)
-    (asked,) = [cell for cell in notebook.cells if cell.id == "findings"]
-    page = to_html(new_notebook(cells=[asked]), "x", "why").decode()
-    for text in (text_of(export(new_markdown_cell("before"), asked)), page):
-        assert "What this shows" not in text
-    written = deepcopy(asked)
-    written.source = asked.source.partition("*Write here")[0] + "Twice the epochs halved KID."
-    page = to_html(new_notebook(cells=[written]), "x", "why").decode()
-    for text in (text_of(export(new_markdown_cell("before"), written)), page):
-        assert "What this shows" in text
-        assert "Twice the epochs halved KID." in text
-
-
 @pytest.mark.parametrize(
     "hostile",
     [
@@ -185,7 +135,7 @@ def test_hostile_text_is_shown_as_it_is(hostile):
     )
     cells.append(code("1", new_output("error", ename=hostile, evalue=hostile, traceback=[hostile])))
     cells.append(code(f"name: str = {hostile!r}  # {hostile}", tags=["parameters"]))
-    text = text_of(export(*cells)).replace(" ", "")
+    text = text_of(report_of(*cells)).replace(" ", "")
     assert text.count(plain) >= 4 or "$" in hostile
     assert "root:" not in text
 
@@ -193,7 +143,7 @@ def test_hostile_text_is_shown_as_it_is(hostile):
 def test_paths_and_addresses_are_never_read(tmp_path):
     (tmp_path / "secret.png").write_bytes(base64.b64decode(PNG))
     text = f"![from a path]({tmp_path}/secret.png) ![far](https://example.org/a.png) ![up](../../secret.png)"
-    reader = export(new_markdown_cell(text))
+    reader = report_of(new_markdown_cell(text))
     assert not reader.pages[0].images
     assert "from a path" in text_of(reader)
 
@@ -201,7 +151,7 @@ def test_paths_and_addresses_are_never_read(tmp_path):
 def test_attached_and_embedded_pictures_are_shown():
     attached = new_markdown_cell("![one](attachment:a.png)", attachments={"a.png": {"image/png": PNG}})
     embedded = new_markdown_cell(f"![two](data:image/png;base64,{PNG})")
-    assert len(export(attached, embedded).pages[0].images) == 1  # the same picture is stored once
+    assert len(report_of(attached, embedded).pages[0].images) == 1  # the same picture is stored once
 
 
 @pytest.mark.parametrize(
@@ -218,33 +168,33 @@ def test_attached_and_embedded_pictures_are_shown():
     ],
 )
 def test_unsafe_drawing_is_replaced_by_its_pixels(inside):
-    assert not export(code("1", shown({"image/svg+xml": SVG.format("")}))).pages[0].images
-    reader = export(code("1", shown({"image/svg+xml": SVG.format(inside), "image/png": PNG})))
+    assert not report_of(code("1", shown({"image/svg+xml": SVG.format("")}))).pages[0].images
+    reader = report_of(code("1", shown({"image/svg+xml": SVG.format(inside), "image/png": PNG})))
     assert len(reader.pages[0].images) == 1
 
 
 @pytest.mark.parametrize("damaged", [b"\x89PNG broken", base64.b64decode(PNG).replace(b"IDATx", b"IDATy")])
 def test_broken_picture_does_not_break_the_report(damaged):
     data = {"image/png": base64.b64encode(damaged).decode(), "text/plain": "a picture"}
-    assert "a picture" in text_of(export(code("1", shown(data))))
+    assert "a picture" in text_of(report_of(code("1", shown(data))))
 
 
 def test_failed_cell_is_told_at_its_place_and_on_the_first_page():
     error = new_output("error", ename="ValueError", evalue="\x1b[31mno images\x1b[0m", traceback=["..."])
-    text = text_of(export(new_markdown_cell("# T\n## Training"), code("train()", error, count=7)))
+    text = text_of(report_of(new_markdown_cell("# T\n## Training"), code("train()", error, count=7)))
     assert "The notebook stopped with an error in cell 7" in text
     assert "Stopped here: cell 7 failed. ValueError: no images" in text
 
 
 def test_missing_glyph_gives_a_report_with_a_warning(caplog):
-    reader = export(new_markdown_cell("# Smile 🙂\n\ntext"))
+    reader = report_of(new_markdown_cell("# Smile 🙂\n\ntext"))
     assert "text" in text_of(reader)
     assert "ua-1" in caplog.text
 
 
 def test_long_values_stay_on_the_page():
     long = "runs/" + "x" * 300
-    reader = export(code(f'run: str = "{long}"  # {long}', tags=["parameters"]))
+    reader = report_of(code(f'run: str = "{long}"  # {long}', tags=["parameters"]))
     assert text_of(reader).replace(" ", "").count("x" * 300) == 2
 
 
@@ -254,7 +204,7 @@ def test_typesetting_error_is_a_report_error(monkeypatch):
 
     monkeypatch.setattr(exporter_module, "typeset", refuse)
     with pytest.raises(ReportError, match="no such font"):
-        export(new_markdown_cell("text"))
+        report_of(new_markdown_cell("text"))
 
 
 def test_nbconvert_knows_the_exporter(tmp_path):
