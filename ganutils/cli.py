@@ -51,9 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     share = commands.add_parser("share", help="copy runs without checkpoints, for others to compare")
     share.add_argument("runs", nargs="+", help="run folders")
     share.add_argument("--output", type=Path, required=True, help="folder of the copies")
-    share.add_argument(
-        "--every", type=int, default=10, help="updates in a row of the copy's history (default: 10)"
-    )
+    share.add_argument("--every", type=int, help="updates that a row of the copy's history is the mean of")
     share.set_defaults(command=_share)
 
     metrics = commands.add_parser("metrics", help="measure finished runs: FID, KID, precision, recall")
@@ -179,10 +177,11 @@ def _from_root(name: str) -> str:
 
 def _share(options: argparse.Namespace) -> None:
     from ganutils.runs import RunDir
-    from ganutils.sharing import share
+    from ganutils.sharing import EVERY, share
 
+    every = EVERY if options.every is None else options.every
     for run in [RunDir(_from_root(name)) for name in options.runs]:  # all are read before one is copied
-        copy = share(run, options.output.resolve(), options.every)
+        copy = share(run, options.output.resolve(), every)
         size = sum(file.stat().st_size for file in copy.rglob("*")) / 1e6
         print(f"{copy}: {size:.1f} MB")
 
