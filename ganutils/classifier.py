@@ -14,7 +14,7 @@ from ganutils import paths
 from ganutils.data import Dataset, to_float
 from ganutils.data.batches import epoch_order, flip_some
 from ganutils.files import write_atomic
-from ganutils.hardware import choose
+from ganutils.hardware import choose, exact
 from ganutils.params import RunParams
 from ganutils.streams import stream
 
@@ -48,13 +48,14 @@ def train_classifier(dataset: Dataset, params: RunParams, epochs: int = 5) -> Cl
     hardware = choose(params)
     order = torch.randperm(len(dataset), generator=stream(params.seed, "held out"))
     held_out, chosen = order.tensor_split([math.ceil(_HELD_OUT * len(order))])
-    with torch.random.fork_rng():
-        torch.manual_seed(params.seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(params.seed)
         model = network(len(dataset.classes)).to(hardware.device, memory_format=torch.channels_last)
     name = f"{dataset.fingerprint[:16]}-{params.seed}-{epochs}-{hardware.precision}.pt"
     kept = paths.cache_folder() / "classifiers" / name
     if not _has_read(model, kept):
-        _fit(model, dataset.images[chosen], dataset.labels[chosen], params, epochs)
+        with hardware.algorithms():
+            _fit(model, dataset.images[chosen], dataset.labels[chosen], params, epochs)
         _keep(model, kept)
     predicted = predict(model, dataset.images[held_out])
     right = (predicted == dataset.labels[held_out]).float().mean().item()
@@ -98,6 +99,7 @@ def _keep(model: nn.Module, path: Path) -> None:
         write_atomic(path, content.getvalue())
 
 
+@exact()
 @torch.no_grad()
 def predict(model: nn.Module, images: Tensor, batch_size: int = 512) -> Tensor:
     """Return the most likely class (N,) of uint8 images (N, 3, S, S), on the CPU."""

@@ -2,8 +2,10 @@
 
 import contextlib
 import ctypes
+import functools
 import os
 import platform
+import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -45,24 +47,53 @@ class Hardware:
     def algorithms(self) -> Iterator[None]:
         """Let a GPU take its fastest algorithms, or those that give the same numbers each time.
 
-        Convolutions in fp32 are not rounded to TF32, as they are by default.
+        Convolutions in fp32 are exact, as `exact` has them.
         """
-        cudnn = torch.backends.cudnn
-        before = torch.are_deterministic_algorithms_enabled(), cudnn.benchmark, cudnn.allow_tf32
+        cudnn, deterministic = torch.backends.cudnn, torch.utils.deterministic
+        before = torch.are_deterministic_algorithms_enabled(), cudnn.benchmark
+        fills = deterministic.fill_uninitialized_memory
         if self.is_deterministic:
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
         torch.use_deterministic_algorithms(self.is_deterministic)
-        cudnn.benchmark, cudnn.allow_tf32 = not self.is_deterministic, False
+        cudnn.benchmark = not self.is_deterministic
+        deterministic.fill_uninitialized_memory = False  # a pass over each new tensor, which nothing reads
         try:
-            yield
+            with exact():
+                yield
         finally:
             torch.use_deterministic_algorithms(before[0])
-            cudnn.benchmark, cudnn.allow_tf32 = before[1:]
+            cudnn.benchmark = before[1]
+            deterministic.fill_uninitialized_memory = fills
 
     def __str__(self) -> str:
-        threads = f", {torch.get_num_threads()} threads" if self.device.type == "cpu" else ""
+        count = torch.get_num_threads()
+        threads = f", {count} thread{'s' if count > 1 else ''}" if self.device.type == "cpu" else ""
         kind = ", deterministic" if self.is_deterministic else ""
         return f"{self.device} ({self.name}{threads}), {self.precision}, channels last{kind}"
+
+
+@contextlib.contextmanager
+def exact() -> Iterator[None]:
+    """Let a GPU compute convolutions in fp32 as they are, not rounded to TF32, which is torch's default."""
+    cudnn = torch.backends.cudnn
+    before, cudnn.allow_tf32 = cudnn.allow_tf32, False
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32 = before
+
+
+def own_random(device: torch.device) -> AbstractContextManager:
+    """Return a context that leaves the global random streams, of the CPU and of a GPU in use, as they were.
+
+    torch would ask every GPU by itself, also one that a driver is too old for.
+    """
+    return torch.random.fork_rng([device] if device.type == "cuda" else [])
+
+
+def lacks_memory(error: RuntimeError) -> bool:
+    """Say whether an error is about too little memory: torch has several of them, some without a type."""
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error)
 
 
 @contextlib.contextmanager
@@ -70,7 +101,11 @@ def telling_memory(device: torch.device | str, remedy: str) -> Iterator[None]:
     """Turn torch's error about too little memory into a `RunError` that ends with a remedy."""
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:
+        if not lacks_memory(error):
+            raise
+        # A notebook keeps its last error, and that the tensors of its frames: the next try would lack them.
+        traceback.clear_frames(error.__traceback__)
         reason = str(error).splitlines()[0]
         raise RunError(f"{device} has too little memory ({reason}). {remedy}") from None
 
@@ -84,6 +119,8 @@ def choose(params: RunParams) -> Hardware:
     fast = has_fast_bf16(device)
     if params.precision == "bf16" and device.type == "mps":
         raise ParameterError("precision='bf16': is not supported on mps. Use precision='fp32'.")
+    if params.precision == "bf16" and device.type == "cuda" and not fast:
+        raise ParameterError(f"precision='bf16': {_name(device)} only emulates it. Use precision='fp32'.")
     if params.deterministic and device.type == "mps":  # torch refuses an embedding's gradient, for one
         raise ParameterError("deterministic=True: is not supported on mps. Use deterministic=False.")
     precision = params.precision if params.precision != "auto" else ("bf16" if fast else "fp32")
@@ -94,13 +131,32 @@ def choose(params: RunParams) -> Hardware:
 def _device(wanted: str) -> torch.device:
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if wanted == "auto":
-        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if available[kind]))
+        usable = (kind for kind in ("cuda", "mps") if available[kind] and not _trouble(kind, "cpu is taken"))
+        return torch.device(next(usable, "cpu"))
     device = torch.device(wanted)
     count = torch.cuda.device_count() if device.type == "cuda" else 1
     if not available[device.type] or (device.index or 0) >= count:
         found = ", ".join(kind for kind, there in available.items() if there)
         raise ParameterError(f"device={wanted!r}: is not on this machine, which has {found}. Use 'auto'.")
+    if why := _trouble(wanted):
+        raise ParameterError(f"device={wanted!r}: cannot be used ({why}). Use 'cpu'.")
     return device
+
+
+@functools.cache
+def _trouble(device: str, remedy: str = "") -> str:
+    """Say why a GPU that is there cannot be used, such as one too old for this torch; "" if it can.
+
+    With a remedy it is printed, once.
+    """
+    try:
+        (torch.ones(1, device=device) + 1).item()
+    except (RuntimeError, AssertionError) as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        if remedy:
+            print(f"WARNING: {device} cannot be used ({why}); {remedy}.")
+        return why
+    return ""
 
 
 def has_fast_bf16(device: torch.device) -> bool:

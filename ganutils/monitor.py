@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
 from torch import nn
 
 from ganutils.data import Dataset
 from ganutils.errors import MetricError
+from ganutils.hardware import lacks_memory
 from ganutils.measurements import Measurement, read_measurements, write_measurements
 from ganutils.objective import Gan
 from ganutils.params import RunParams
@@ -72,7 +72,9 @@ class Monitor:
             measurement = self._quick.measure(sampler, self._gan, epoch)
         except MetricError as error:
             return self._give_up(str(error))
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not lacks_memory(error):
+                raise
             return self._give_up(f"too little memory beside the training ({str(error).splitlines()[0]})")
         spent = time.perf_counter() - began
         self._spent += spent
@@ -85,7 +87,7 @@ class Monitor:
 
     def _give_up(self, reason: str) -> None:
         print(f"No scores while training: {reason}")
-        self._is_off = True
+        self._is_off, self._quick = True, None  # its network takes memory
 
     def keep(self, score: Score) -> None:
         """Write a score into metrics.json, once its epoch is in the history."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ganutils.data.batches import to_uint8
+from ganutils.hardware import exact
 from ganutils.params import RunParams
 from ganutils.prior import Prior
 from ganutils.sheets import Grid
@@ -20,6 +21,7 @@ def fixed_samples(sampler: nn.Module, prior: Prior, params: RunParams, title: st
     return Grid(to_uint8(generate(sampler, z, labels)).cpu(), prior.columns(params.n_samples), title)
 
 
+@exact()
 @torch.no_grad()
 def generate(generator: nn.Module, z: Tensor, labels: Tensor, batch_size: int = 256) -> Tensor:
     """Return the images (N, 3, S, S) in [-1, 1] of latents z (N, size), in eval mode and fp32.
@@ -44,6 +46,7 @@ def _mode(network: nn.Module, *, training: bool) -> Iterator[None]:
         network.train(was_training)
 
 
+@exact()
 @torch.no_grad()
 def recalibrate(generator: nn.Module, prior: Prior, random: torch.Generator, batches: int = 20) -> None:
     """Measure the batch-norm statistics of a generator anew, over `batches` of 64 latents from `random`.

@@ -8,7 +8,7 @@ from ganutils.data import Dataset
 from ganutils.data.batches import epoch_order
 from ganutils.environment import facts
 from ganutils.errors import DivergedError, RunError
-from ganutils.hardware import SMALLER, choose, telling_memory
+from ganutils.hardware import SMALLER, choose, own_random, telling_memory
 from ganutils.history import History
 from ganutils.measurements import drop_later
 from ganutils.objective import Gan
@@ -40,18 +40,19 @@ def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History
     if checkpoint is not None and checkpoint["step"] >= params.epochs * steps_per_epoch:
         print(f"{run.name} is finished: {params.epochs} epochs read, nothing trained.")
         return run.history()
-    memory = telling_memory(choose(params).device, f"{SMALLER} The last checkpoint is kept.")
+    device = choose(params).device
+    memory = telling_memory(device, f"{SMALLER} The last checkpoint is kept.")
     try:
-        with memory, run.locked(), torch.random.fork_rng():
+        with memory, run.locked(), own_random(device):
             if run.checkpoints.stamp != stamp:  # another process trained here meanwhile
                 checkpoint = state_to_resume(run, params, steps_per_epoch)
             torch.manual_seed(params.seed)
             loop = _Loop(gan, dataset, params, run)
             if checkpoint is not None:
                 loop.state.restore(checkpoint)
-            loop.forget_later()
             run.note_environment(facts(loop.hardware))
             with loop.hardware.algorithms():
+                loop.forget_later()
                 loop.train()
     except BrokenPipeError:
         raise RunError("Nobody reads the output any more. The last checkpoint is kept.") from None
@@ -61,13 +62,17 @@ def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History
             "and start the same command again."
         ) from None
     except Exception as error:
-        if params.compile and type(error).__module__.startswith("torch._"):
-            reason = str(error).strip().splitlines()[0]
+        if params.compile and _is_the_compilers(error):
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise RunError(
                 f"compile=True: the networks cannot be compiled here ({reason}). Use compile=False."
             ) from error
         raise
     return run.history()
+
+
+def _is_the_compilers(error: Exception) -> bool:
+    return isinstance(error, AssertionError) or type(error).__module__.startswith(("torch._", "triton"))
 
 
 class _Loop:

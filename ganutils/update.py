@@ -25,6 +25,7 @@ class Update:
         self.state, self.params, self._hardware = state, params, hardware
         self._generator, self._discriminator = state.generator, state.discriminator
         if params.compile:
+            torch.compiler.reset()  # networks of earlier runs count against the compiler's limit
             self._generator, self._discriminator = (
                 torch.compile(network) for network in (state.generator, state.discriminator)
             )
@@ -42,7 +43,8 @@ class Update:
         with_generator = (state.step + 1) % self.params.d_steps == 0
         z, labels = self._prior.sample(len(indices), generator=state.latents, device=self._hardware.device)
         with self._hardware.autocast(), torch.set_grad_enabled(with_generator):
-            fake = Batch(augment(self._generator(z, labels).float(), self.params.augment), labels)
+            images = augment(self._generator(z, labels).float(), self.params.augment)
+            fake = Batch(images.contiguous(memory_format=torch.channels_last), labels)
 
         with self._hardware.autocast():
             terms = objective.discriminator_terms(

@@ -5,10 +5,12 @@ import contextlib
 import pytest
 import torch
 
+from ganutils import hardware
 from ganutils.errors import ParameterError, RunError
 from ganutils.hardware import choose, has_fast_bf16
 from ganutils.objective import Terms
 from ganutils.runs import RunDir
+from ganutils.sampling import generate, recalibrate
 from ganutils.state import TrainState
 from ganutils.training import train
 from ganutils.variants import build
@@ -42,12 +44,14 @@ def test_an_unknown_precision_names_those_that_there_are(toy_params):
 
 def test_a_precision_that_the_device_cannot_do(toy_params, monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(hardware, "_trouble", lambda *given: "")
     with pytest.raises(ParameterError, match=r"precision='bf16': is not supported on mps\. Use"):
         choose(toy_params(device="mps", precision="bf16"))
 
 
 def test_the_same_numbers_each_time_are_not_promised_on_mps(toy_params, monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(hardware, "_trouble", lambda *given: "")
     with pytest.raises(ParameterError, match=r"deterministic=True: is not supported on mps\. Use"):
         choose(toy_params(device="mps", deterministic=True))
 
@@ -65,6 +69,53 @@ def test_each_gpu_is_asked_for_its_own_bf16(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device", on)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: current[-1] == 1)
     assert [has_fast_bf16(torch.device(f"cuda:{index}")) for index in (0, 1)] == [False, True]
+
+
+@pytest.fixture
+def old_gpu(monkeypatch):
+    """A GPU that is there, and that this torch has no kernels for."""
+
+    def no_kernels(*arguments, device="cpu", **options):
+        if torch.device(device).type == "cuda":
+            raise torch.AcceleratorError("CUDA error: no kernel image is available\nDetails")
+        return torch.full(*arguments[:1], 1.0) if arguments else None
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch, "ones", no_kernels)
+    hardware._trouble.cache_clear()
+    yield
+    hardware._trouble.cache_clear()
+
+
+def test_auto_passes_over_a_gpu_that_cannot_compute_and_says_so_once(toy_params, old_gpu, capsys):
+    assert [choose(toy_params(device="auto")).device.type for _ in range(2)] == ["cpu", "cpu"]
+    assert capsys.readouterr().out.count("WARNING: cuda cannot be used (CUDA error: no kernel image") == 1
+
+
+def test_a_gpu_that_is_asked_for_and_cannot_compute_is_refused(toy_params, old_gpu):
+    with pytest.raises(ParameterError, match=r"device='cuda': cannot be used \(CUDA error: no kernel"):
+        choose(toy_params(device="cuda"))
+
+
+def test_bf16_is_refused_where_a_gpu_only_emulates_it(toy_params, monkeypatch):
+    monkeypatch.setattr(hardware, "_device", lambda wanted: torch.device("cuda"))
+    monkeypatch.setattr(hardware, "_name", lambda device: "Tesla T4")
+    monkeypatch.setattr(hardware, "has_fast_bf16", lambda device: False)
+    with pytest.raises(ParameterError, match=r"precision='bf16': Tesla T4 only emulates it\. Use"):
+        choose(toy_params(device="cuda", precision="bf16"))
+    assert choose(toy_params(device="cuda")).precision == "fp32"
+
+
+def test_convolutions_are_exact_when_images_are_drawn(toy_params, toy_data):
+    gan, seen = build(toy_params(), toy_data), []
+    gan.generator.register_forward_hook(lambda *given: seen.append(torch.backends.cudnn.allow_tf32))
+    before = torch.backends.cudnn.allow_tf32
+    z, labels = gan.prior.sample(2, generator=torch.Generator())
+    generate(gan.generator, z, labels)
+    recalibrate(gan.generator, gan.prior, torch.Generator(), batches=1)
+    assert seen == [False, False]
+    assert torch.backends.cudnn.allow_tf32 == before
 
 
 def test_convolutions_are_not_rounded_while_training(toy_params):

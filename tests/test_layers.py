@@ -25,10 +25,12 @@ def test_initialisation():
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_dropout_share_and_scale(layout):
+@pytest.mark.parametrize("compiled", [False, True])
+def test_dropout_share_and_scale(layout, compiled):
     torch.manual_seed(0)
     x = torch.ones(8, 32, 40, 40).contiguous(memory_format=layout)
-    y = CheapDropout(0.3)(x)
+    layer = CheapDropout(0.3)
+    y = torch.compile(layer, backend="aot_eager")(x) if compiled else layer(x)
     dropped = round(0.3 * 256) / 256
     assert y.eq(0).float().mean().item() == pytest.approx(dropped, abs=0.003)
     assert y.mean().item() == pytest.approx(1, abs=0.005)

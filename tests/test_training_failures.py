@@ -1,3 +1,5 @@
+import weakref
+
 import pytest
 import torch
 from trainings import assert_same, run_of, weights
@@ -83,6 +85,33 @@ def test_too_little_memory_names_what_to_lower(toy_params, toy_data, monkeypatch
     monkeypatch.setattr(Update, "__call__", greedy)
     with pytest.raises(RunError, match=r"20\.00 GiB\.\)\. Lower batch_size or width"):
         run_of(toy_params(), toy_data)
+
+
+@pytest.mark.parametrize("message", ["MPS backend out of memory (MPS allocated: 9 GB)", None])
+def test_too_little_memory_frees_what_was_computed(toy_params, toy_data, monkeypatch, message):
+    """A notebook keeps its last error; the same cell with a smaller batch must have room."""
+    computed = []
+
+    def greedy(update, indices):
+        activations = torch.zeros(3)
+        computed.append(weakref.ref(activations))
+        raise RuntimeError(message) if message else torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(Update, "__call__", greedy)
+    with pytest.raises(RunError, match="too little memory") as kept:
+        run_of(toy_params(), toy_data)
+    assert kept.value is not None
+    assert computed[0]() is None
+
+
+def test_an_old_gpu_driver_does_not_keep_the_cpu_from_training(toy_params, toy_data, monkeypatch):
+    def too_old(*arguments):
+        raise RuntimeError("The NVIDIA driver on your system is too old")
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", too_old)
+    history, *_ = run_of(toy_params(epochs=1), toy_data)
+    assert history.step > 0
 
 
 def test_a_machine_that_cannot_compile_is_told_in_one_error(toy_params, toy_data, monkeypatch):

@@ -1,5 +1,6 @@
 """One update of each variant: what the loop relies on."""
 
+import contextlib
 import functools
 import gc
 
@@ -10,7 +11,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ganutils import variants
 from ganutils.errors import ParameterError
-from ganutils.hardware import choose
+from ganutils.hardware import Hardware, choose
+from ganutils.layers import CheapDropout
 from ganutils.objective import gradient_norms
 from ganutils.state import TrainState
 from ganutils.update import Update
@@ -75,18 +77,35 @@ def test_the_moving_average_is_that_of_torch(toy_params, toy_data):
     assert state.average.n_averaged == 3
 
 
-def test_compiled_networks_make_the_same_updates(toy_params, toy_data, monkeypatch):
+@pytest.mark.parametrize(("name", "values"), [case for case in CASES if case != ("wgan", {})])
+def test_compiled_networks_make_the_same_updates(toy_data, monkeypatch, name, values):
     """Through torch's tracing, without the C++ compiler that its last stage needs on a CPU."""
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
     told = []
     for compiled in (False, True):
-        params = toy_params(compile=compiled, ema=0.9)
+        chosen = {"width": 4, "batch_size": 8, "device": "cpu", "precision": "fp32", "ema": 0.9, **values}
+        params = variants.get(name).Params(compile=compiled, **chosen)
         torch.manual_seed(0)
         gan, hardware = variants.build(params, toy_data), choose(params)
+        for layer in gan.discriminator.modules():  # compiled, it draws other random numbers
+            if isinstance(layer, CheapDropout):
+                layer.dropped = 0
         update = Update(gan, TrainState(gan, params, hardware.device), toy_data, params, hardware)
         told.append([update(torch.arange(8)) for _ in range(3)])
         assert not any("_orig_mod" in name for name in update.state.capture()["generator"])
     torch.testing.assert_close(told[1], told[0])
+
+
+@pytest.mark.parametrize(("name", "values"), CASES)
+def test_an_update_keeps_all_its_tensors_on_one_device(toy_data, monkeypatch, name, values):
+    """On torch's device without numbers, which refuses tensors of the CPU as a GPU does."""
+    monkeypatch.setattr(Hardware, "autocast", lambda hardware: contextlib.nullcontext())
+    chosen = {"width": 4, "batch_size": 8, "d_steps": 2, **values, "optimizer": "rmsprop"}
+    params, device = variants.get(name).Params(**chosen), torch.device("meta")  # fused Adam does not know it
+    gan, hardware = variants.build(params, toy_data), Hardware(device, "fp32", "none", False)
+    update = Update(gan, TrainState(gan, params, device), toy_data, params, hardware)
+    told = [update(torch.arange(8)) for _ in range(2)]
+    assert all(value.device == device for values in told for value in values.values())
 
 
 def test_a_gradient_of_a_gradient_is_not_compiled():

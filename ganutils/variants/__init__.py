@@ -37,8 +37,8 @@ def build(params: RunParams, dataset: Dataset) -> Gan:
     `ParameterError` for a device or precision that this machine cannot offer.
     """
     choose(params)  # fails here, before a run folder is made
-    with torch.random.fork_rng():
-        torch.manual_seed(params.seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(params.seed)  # the CPU's alone
         return get(params.variant).build(params, len(dataset.classes))
 
 
