@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     metrics.add_argument("runs", nargs="+", help="run folders")
     metrics.add_argument("--samples", type=int, default=0, help="generated images (default: by device)")
     metrics.add_argument("--real", type=int, default=0, help="real images (default: by device)")
-    metrics.add_argument("--weights", default="", help="file of FID's Inception weights, if not installed")
+    metrics.add_argument("--weights", default="", help="file of FID's Inception weights with its classifier")
     metrics.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     metrics.add_argument("--best", action="store_true", help="the best scored checkpoint, not the last")
     metrics.add_argument("--again", action="store_true", help="measure even if the numbers are there")

@@ -20,7 +20,7 @@ def knob(
     """Declare a parameter.
 
     `may` says what a resumed run allows: the value must `stay`, may only `grow`, or may `change` because
-    it does not touch the result of training.
+    the training stays the same one, though another device, for one, rounds otherwise.
     """
     return Field(default, description=meaning, json_schema_extra={"may": may}, **bounds)
 

@@ -207,3 +207,12 @@ def test_make_bench_keeps_the_numbers_of_before_if_it_fails(tmp_path, status, ke
 def test_an_unknown_workload_is_refused(capsys):
     assert cli.main(["bench", "dcgan-65"]) == 1
     assert "no workload 'dcgan-65', did you mean 'dcgan-64'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("names", [["metrics"], []])
+def test_metrics_are_refused_at_once_where_their_baseline_is_missing(monkeypatch, capsys, names):
+    monkeypatch.setattr("ganutils.bench.run.find_spec", lambda name: None)
+    assert cli.main(["bench", *names]) == 1
+    told = capsys.readouterr()
+    assert "pip install -e '.[dev]'" in told.err
+    assert told.out == ""

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 
 from ganutils.bench.rows import HEADER, Row
 from ganutils.bench.workloads import WORKLOADS
 from ganutils.environment import facts
-from ganutils.errors import ParameterError
+from ganutils.errors import MetricError, ParameterError
 from ganutils.hardware import choose
 from ganutils.names import unknown
 from ganutils.variants import get
@@ -17,7 +18,8 @@ _STEADY = 3  # rounds of what varies little and takes half a minute a round
 def bench(names: Sequence[str], rounds: int) -> None:
     """Measure and print the named workloads, all of them if none is named.
 
-    Raises `ParameterError` for an unknown name and for fewer than one round.
+    Raises `ParameterError` for an unknown name and for fewer than one round, `MetricError` without the
+    baseline of the metrics.
     """
     known = (*WORKLOADS, *OTHERS)
     for name in names:
@@ -25,6 +27,11 @@ def bench(names: Sequence[str], rounds: int) -> None:
             raise unknown("workload", name, known)
     if rounds < 1:
         raise ParameterError(f"--rounds {rounds}: must be at least 1.")
+    if "metrics" in (names or OTHERS) and find_spec("torch_fidelity") is None:
+        raise MetricError(
+            "torch-fidelity, which the metrics are timed beside, is not installed. Install it with "
+            "pip install -e '.[dev]', or name workloads other than metrics."
+        )
     _print_conditions(rounds)
     trainings = [name for name in WORKLOADS if name in names or not names]
     others = [name for name in OTHERS if name in names or not names]
@@ -65,7 +72,8 @@ EXPLANATION = """# Speed
 Baseline of training: a plain loop as public example scripts write it (eager fp32, default memory layout, PIL
 data loader with two workers, `.item()` on each loss), with the same networks and losses. Baseline of the
 metrics: torch-fidelity as it comes, in a process of its own, 64 images at a time. Sides take turns; numbers
-are medians. Shares are of the fastest matrix product here.
+are medians over the rounds, a ratio the median of those of the rounds. Shares are of the fastest matrix
+product here.
 """
 
 OTHERS: dict[str, Callable[[int], None]] = {
@@ -81,7 +89,7 @@ def _print_conditions(rounds: int) -> None:
     told = f"{machine['device']}; {machine['system']}; {machine['libraries']}"
     now = datetime.now(UTC).strftime("%Y-%m-%d")
     print(EXPLANATION)
-    print(f"{now}, {told}. Rounds: {rounds}.")
+    print(f"{now}, {told}. Rounds: {rounds}, of metrics and reports at most {_STEADY}.")
 
 
 def _print_table(rows: Iterable[Row]) -> None:
