@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ganutils.history import History
     from ganutils.modes import run_coverage, show_coverage
     from ganutils.notebook import read_parameters, show, show_data, show_environment, show_table
+    from ganutils.objective import guessing
     from ganutils.quality import nearest_images, show_metrics
     from ganutils.runs import RunDir
     from ganutils.sampling import generate
@@ -31,6 +32,7 @@ __all__ = [
     "build",
     "figures",
     "generate",
+    "guessing",
     "layer_table",
     "load_dataset",
     "nearest_images",
@@ -58,6 +60,7 @@ _HOMES = {
     "history": ("History",),
     "modes": ("run_coverage", "show_coverage"),
     "notebook": ("read_parameters", "show", "show_data", "show_environment", "show_table"),
+    "objective": ("guessing",),
     "quality": ("nearest_images", "show_metrics"),
     "runs": ("RunDir",),
     "sampling": ("generate",),

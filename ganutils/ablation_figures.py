@@ -32,7 +32,7 @@ def curves(runs: Sequence[AblationRun]) -> Figure:
             for run in runs:
                 x, y = _smooth(*run.history.column(name))
                 axis.plot(x, y, label=run.label, **_line(run))
-            hold_most(axis, [line.get_ydata() for line in axis.lines], None)
+            hold_most(axis, [line.get_ydata() for line in axis.lines])
             axis.set(title=name, xlabel="epoch")
             axis.set_xlim(left=0)
         for axis in panels[len(names) :]:

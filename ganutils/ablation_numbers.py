@@ -12,7 +12,7 @@ from ganutils import variants
 from ganutils.data import Dataset, to_uint8
 from ganutils.finished import FinishedRun
 from ganutils.history import History
-from ganutils.measurements import Measurement, Scale, Title, best, floor_of
+from ganutils.measurements import Measurement, Scale, Title, best, floor_of, form
 from ganutils.sampling import generate
 from ganutils.streams import stream
 from ganutils.variety import nearest_distances, repeated_rate
@@ -88,9 +88,10 @@ def metrics(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> list[Qua
         series = {run.number: some for run in runs if (some := run.of_scale(scale))}
         floor = floor_of((run.folder for run in runs), scale)
         real = None if floor is None else floor.value
-        found.append(_measured(str(title), ".4g", series, lambda some: some[-1].value, real))
+        shown = form(title.name)
+        found.append(_measured(str(title), shown, series, lambda some: some[-1].value, real))
         if scale[0] in _FOLLOWED and any(len(some) > 1 for some in series.values()):
-            found.append(_measured(f"best {title}", ".4g", series, lambda some: best(some).value, real))
+            found.append(_measured(f"best {title}", shown, series, lambda some: best(some).value, real))
             epochs = {number: best(some).epoch for number, some in series.items()}
             found.append(Quantity(f"epoch of best {title}", "g", epochs))
     return found

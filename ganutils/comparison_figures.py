@@ -17,7 +17,7 @@ from ganutils.measurements import Scale, Title, is_rising
 from ganutils.sheets import tiles
 from ganutils.style import STYLE, WIDTH, look
 
-_TALLEST = 6.4  # inches: the figure of all losses leaves room for text on its page
+_TALLEST = 7.6  # inches: the figure of all losses leaves room for text on its page
 _LABELS = 1.6  # inches for the names of rows
 _NAME = 26  # characters in a line of such a name
 _MARKERS = "osD^vPX<>*"
@@ -37,15 +37,15 @@ def losses(runs: Sequence[FinishedRun]) -> Figure:
         rows = figure.subplots(len(runs), 2, squeeze=False)
         drawn: dict[str, Line2D] = {}
         for run, axes in zip(runs, rows, strict=True):
-            for side, axis, who in zip("dg", axes, ("discriminator", "generator"), strict=True):
+            for side, axis in zip("dg", axes, strict=True):
                 drawn |= _terms(axis, run, side, names)
-                axis.set_ylabel(who, fontsize=7)
             axes[0].set_title(run.label, loc="left")
+        for axis, who in zip(rows[0], ("discriminator", "generator"), strict=True):
+            axis.set_title(who, loc="right", fontweight="normal")
         for axis in rows[-1]:
             axis.set_xlabel("epoch", fontsize=8)
         shown = [name for name in names if name in drawn]
-        figure.legend([drawn[name] for name in shown], shown, loc="outside lower center", ncols=6)
-        figure.align_ylabels(rows)
+        figure.legend([drawn[name] for name in shown], shown, loc="outside lower center", ncols=4)
     return figure
 
 
@@ -53,7 +53,7 @@ def _terms(axis: Axes, run: FinishedRun, side: str, names: Sequence[str]) -> dic
     columns = {name: run.history.column(name) for name in run.terms(side)}
     for name, (x, y) in columns.items():
         draw_line(axis, x, y, name, names.index(name))
-    hold_most(axis, [y for _, y in columns.values()], None)
+    hold_most(axis, [y for _, y in columns.values()])
     axis.set_xlim(0, run.history.passed)
     return {line.get_label(): line for line in axis.lines if line.get_label() in columns}
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ganutils.finished import FinishedRun
-from ganutils.measurements import Measurement, Scale, Title, best, floor_of, is_rising, places
+from ganutils.measurements import Measurement, Scale, Title, best, floor_of, form, is_rising, places
 from ganutils.wording import listed, numbered
 
 Table = tuple[list[tuple], tuple[str, ...]]
@@ -44,9 +44,9 @@ def _row(run: FinishedRun, columns: Sequence[Scale]) -> tuple:
 
 
 def shortest(one: Measurement, *, with_error: bool = True) -> str:
-    """Return a number to the digits that its error leaves; to three where no error is known."""
+    """Return a number to the digits that its error leaves, or in its metric's form."""
     if not one.error:
-        return f"{one.value:.3g}"
+        return f"{one.value:{form(one.name)}}"
     digits = places(one.error, 1)
     return f"{one.value:.{digits}f}" + (f" ± {one.error:.{digits}f}" if with_error else "")
 

@@ -3,7 +3,7 @@
 Images are drawn at the fixed range of uint8, never normalised per picture.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -23,6 +23,7 @@ _WIDE = 16  # images in a row of a strip
 _TALLEST = 5.2  # inches of some grids, so that text finds a place on their page
 _TILE = 0.42  # inches of an image whose neighbours carry names
 _NAMES = 0.9  # inches for the names of rows
+_GREY = "0.3"
 _POINTS = 600  # a line of more points than this is drawn as its mean and range
 
 
@@ -125,8 +126,18 @@ class Panel:
 
     title: str
     columns: Mapping[str, str]  # column of the history -> legend
-    reference: float | None = None  # a dotted level
+    reference: float | Mapping[str, float] | None = None  # a dotted level, or one of each of its columns
     log: bool = False  # logarithmic axis
+
+    @property
+    def levels(self) -> dict[float, str]:
+        """Return the dotted levels with their colours: grey, or each its line's where they differ."""
+        if self.reference is None:
+            return {}
+        if not isinstance(self.reference, Mapping):
+            return {self.reference: _GREY}
+        own = {self.reference[name]: look(number)["color"] for number, name in enumerate(self.columns)}
+        return own if len(own) > 1 else dict.fromkeys(own, _GREY)
 
 
 def curves(history: History, *panels: Panel, height: float = 2.6, width: float = WIDTH) -> Figure:
@@ -147,20 +158,20 @@ def curves(history: History, *panels: Panel, height: float = 2.6, width: float =
             if panel.log:
                 axis.set_yscale("log")
             else:
-                hold_most(axis, [y for _, y in drawn.values()], panel.reference)
-            if panel.reference is not None:
-                axis.axhline(panel.reference, color="0.3", linestyle=":", linewidth=1)
+                hold_most(axis, [y for _, y in drawn.values()], panel.levels)
+            for level, colour in panel.levels.items():
+                axis.axhline(level, color=colour, linestyle=":", linewidth=1)
             axis.set(title=panel.title, xlabel="epoch")
             axis.set_xlim(left=0)
     return figure
 
 
-def hold_most(axis: Axes, columns: Sequence[np.ndarray], reference: float | None) -> None:
-    """Set the limits of the axis so that it holds 99 of 100 values, and the reference."""
+def hold_most(axis: Axes, columns: Sequence[np.ndarray], levels: Iterable[float] = ()) -> None:
+    """Set the limits of the axis so that it holds 99 of 100 values, and the levels."""
     values = np.concatenate([np.empty(0), *columns])
     if not len(values):
         return
-    held = [*np.quantile(values, (0.005, 0.995)), *([] if reference is None else [reference])]
+    held = [*np.quantile(values, (0.005, 0.995)), *levels]
     margin = 0.05 * (max(held) - min(held)) or 0.05
     axis.set_ylim(min(held) - margin, max(held) + margin)
 

@@ -110,7 +110,7 @@ class _Picture:
             if lines:
                 self.losses.relim()
                 self.losses.autoscale_view()
-                hold_most(self.losses, [[value for _, value in line] for line in lines.values()], None)
+                hold_most(self.losses, [[value for _, value in line] for line in lines.values()])
                 self.losses.legend(
                     loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.2, ncols=3, labelspacing=0.2
                 )

@@ -21,6 +21,7 @@ from ganutils.files import write_atomic
 from ganutils.runs import RunDir
 
 _RISING = frozenset({"precision", "recall", "density", "coverage", "inception score"})
+_FORMS = {"FID": ".1f", "KID": ".4f", "inception": ".2f", **dict.fromkeys(_RISING, ".3f")}  # by first word
 _GENERATOR = "generator"
 _ROUNDED = 1e-4  # fractions of epochs are rounded by less
 _LOCK, _PATIENCE = ".metrics.lock", 60.0  # seconds; writing takes a moment
@@ -97,9 +98,14 @@ class Measurement(BaseModel):
 
     def __str__(self) -> str:
         if not self.error:
-            return f"{self.value:.4g}"
+            return f"{self.value:{form(self.name)}}"
         digits = places(self.error, 2)
         return f"{self.value:.{digits}f} ± {self.error:.{digits}f}"
+
+
+def form(name: str) -> str:
+    """Return the format of a metric's number where no error is known."""
+    return _FORMS.get(name.split()[0], ".4g")
 
 
 def places(error: float, digits: int) -> int:

@@ -82,9 +82,10 @@ def caption(found: Coverage) -> str:
         if found.accuracy is None
         else f" The classifier is right about {found.accuracy:.1%} of real images that it was not trained on."
     )
+    readable = "" if found.readable == 1 else f" {found.readable:.0%} can be read."
     return (
         f"What {found.images:,} generated images show (bars), and how many of as many real ones show it "
-        f"(dashes). {found.readable:.0%} can be read. Of {found.possible} {modes} {found.covered} occur at "
+        f"(dashes).{readable} Of {found.possible} {modes} {found.covered} occur at "
         f"least once, where {found.expected:.0f} do among as many real ones. Less than a tenth as often as "
         f"among real ones: {', '.join(found.missing) or 'nothing'}.{accuracy}"
     )

@@ -152,13 +152,14 @@ def show_environment(run: RunDir) -> None:
     data, params = described["data"], described["params"]
     step = history.step
     part = "" if history.passed == history.epoch else " in finished epochs"
+    speed = f"{history.images_per_second:.0f} images/s in a median epoch"
     rows = [
         ("Run folder", f"`{run}`"),
         ("Data", f"{data['label']}, {data['split']} split, {data['count']:,} images"),
         ("Source", data.get("source", "not recorded")),
         ("Epochs", history.reached(params["epochs"])),
         ("Updates", f"discriminator {step:,}, generator {step // params.get('d_steps', 1):,}"),
-        ("Training time", f"{history.minutes:.1f} minutes{part}, {history.images_per_second:.0f} images/s"),
+        ("Training time", f"{history.minutes:.1f} minutes{part}, {speed}"),
         ("Seed", str(params["seed"])),
         *(("Went back, at half the step size", what) for what in run.rollbacks()),
     ]

@@ -1,5 +1,6 @@
 """The Objective protocol, what a GAN is made of, and loss terms as plain functions."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -72,6 +73,17 @@ def bce_fake(logits: Tensor) -> Tensor:
 def probability(logits: Tensor) -> Tensor:
     """Mean of sigmoid(logits), detached: D(x) on real images, D(G(z)) on generated ones."""
     return logits.detach().float().sigmoid().mean()
+
+
+def guessing(smoothing: float = 0.0) -> dict[str, float]:
+    """Return where losses and answers lie when the discriminator cannot tell real from generated images.
+
+    It then does best to give the same answer to all, D = (1 - s) / 2: the minimum over D of
+    -(1 - s) log D - (1 + s) log(1 - D), `d_real` + `d_fake` with smoothing s.
+    """
+    answer = (1 - smoothing) / 2
+    yes, no = -math.log(answer), -math.log(1 - answer)
+    return {"D": answer, "d_real": (1 - smoothing) * yes + smoothing * no, "d_fake": no, "g_fake": yes}
 
 
 def gradient_norms(discriminator: Callable, real: Tensor, fake: Tensor) -> Tensor:

@@ -35,10 +35,11 @@ def show_metrics(run: RunDir, dataset: Dataset, params: RunParams) -> None:
     scores = monitored(run)
     if len(scores) > 1:
         lowest = best(scores)
+        when = "while training" if params.metric_every else "after the epochs that were measured"
         kept = ", whose checkpoint is kept as best.pt" if _is_kept(run, lowest.epoch) else ""
         show(
             score_curve(scores),
-            caption=f"KID while training, with its standard error: {scores[0].protocol}. The best score is "
+            caption=f"KID {when}, with its standard error: {scores[0].protocol}. The best score is "
             f"that of epoch {lowest.epoch}{kept}. {_how_to_read(scores)}",
             alt="Line plot of KID with error bars against epochs.",
             width="column",

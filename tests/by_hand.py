@@ -13,7 +13,7 @@ SIGNS = (
     "Vanishing gradients",
     "Exploding values",
     "Divergence after the best point",
-    "Critic at its clip bound",
+    "Critic's constraint",
     "Not trained long enough",
     "Memorisation",
     "Far from the data",

@@ -120,7 +120,7 @@ def test_metrics_are_the_last_of_their_protocol(made):
     }
     rows, header = ablation_tables.numbers(runs, quantities)
     assert [row[1] for row in rows] == ["not measured", "9.5", "not measured", "not measured"]
-    assert rows[1][2:] == ("7", "2")
+    assert rows[1][2:] == ("7.0", "2")
     assert header == ("Run", "FID (A)", "best FID (A)", "epoch of best FID (A)")
 
 
@@ -137,4 +137,4 @@ def test_the_floor_of_a_metric_is_the_number_of_real_images(made):
     (fid,) = ablation_numbers.metrics(runs, compare.scales(runs))
     assert fid.real == 3.25
     rows, _ = ablation_tables.numbers(runs, [fid])
-    assert rows[-1] == ("real images", "3.25")
+    assert rows[-1] == ("real images", "3.2")

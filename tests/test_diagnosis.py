@@ -175,7 +175,7 @@ MONOTONE = {
     "Discriminator wins": [record(**gap(value)) for value in np.linspace(0, 1, 41)],
     "Vanishing gradients": [record(g_grad=10.0**-power) for power in np.linspace(-1, 9, 41)],
     "Exploding values": [record(**gap(0.1), g_fake=10.0**power) for power in np.linspace(-1, 9, 41)],
-    "Critic at its clip bound": [record(at_bound=share) for share in np.linspace(0.1, 1, 41)],
+    "Critic's constraint": [record(at_bound=share) for share in np.linspace(0.1, 1, 41)],
     "Not trained long enough": [record(count, count / 20, g_fake=1.0) for count in range(2000, 100, -100)],
 }
 

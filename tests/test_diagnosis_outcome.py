@@ -140,6 +140,14 @@ def test_coverage_is_judged_beside_its_floor(coverage, floor, expected):
     assert f"reach {floor:.0%}" in finding.evidence
 
 
+def test_recall_is_told_beside_its_floor():
+    numbers = [*measured(0.5, name="coverage"), *measured(0.2, 0.096, name="recall")]
+    floors = [*measured(0.9, name="coverage"), *measured(0.7, name="recall")]
+    finding = judge("Far from the data", record(g_fake=1.0), measurements=numbers, floors=floors)
+    assert finding.light == "green"
+    assert finding.evidence.endswith("variety, is 0.096, that of such real images 0.700.")
+
+
 def test_coverage_is_not_judged_beside_the_floor_of_another_protocol():
     floors = measured(0.9, name="coverage", protocol=PROTOCOL.model_copy(update={"n_real": 8}))
     numbers = measured(0.1, name="coverage")
@@ -188,7 +196,7 @@ def test_the_paragraph_tells_red_before_amber_and_warns_of_short_runs():
     text = paragraph(findings)
     assert text.startswith("Discriminator wins (red): In the last quarter")
     assert "train longer first" in text
-    assert "Not judged: critic at its clip bound." in text
+    assert "Not judged: critic's constraint." in text
     healthy = diagnose(record(**gap(0.4), g_fake=1.0, g_grad=1.0), {"epochs": 20})
     assert paragraph(healthy).startswith(
         "All signs that can be judged are green: discriminator wins, oscillation"

@@ -17,7 +17,7 @@ from ganutils.measurements import Measurement
 FOLDER = Path(__file__).parent / "histories"
 WINS, COLLAPSE, SWINGS = "Discriminator wins", "Generator collapse", "Oscillation"
 VANISHES, EXPLODES, DIVERGES = "Vanishing gradients", "Exploding values", "Divergence after the best point"
-CLIPPED, SHORT, MEMORY = "Critic at its clip bound", "Not trained long enough", "Memorisation"
+CLIPPED, SHORT, MEMORY = "Critic's constraint", "Not trained long enough", "Memorisation"
 FAR = "Far from the data"
 SIGNS = (WINS, COLLAPSE, SWINGS, VANISHES, EXPLODES, DIVERGES, CLIPPED, SHORT, MEMORY, FAR)
 

@@ -60,15 +60,15 @@ def test_going_back_to_a_checkpoint_is_amber():
 
 def test_weights_at_the_bound_from_both_sides():
     shares = (0.0, 0.019, 0.021, 0.26, 0.84, 0.86, 0.94, 0.96)
-    found = lights("Critic at its clip bound", [record(at_bound=share) for share in shares])
+    found = lights("Critic's constraint", [record(at_bound=share) for share in shares])
     assert found == ["amber", "amber", "green", "green", "green", "amber", "amber", "red"]
     assert (
         "26.0% of the weights sit at the bound"
-        in judge("Critic at its clip bound", record(at_bound=0.26)).evidence
+        in judge("Critic's constraint", record(at_bound=0.26)).evidence
     )
 
 
 def test_slope_of_a_penalised_critic():
-    found = lights("Critic at its clip bound", [record(slope=slope) for slope in (1.0, 1.7, 1.8, 2.9, 3.1)])
+    found = lights("Critic's constraint", [record(slope=slope) for slope in (1.0, 1.7, 1.8, 2.9, 3.1)])
     assert found == ["green", "green", "amber", "amber", "red"]
-    assert judge("Critic at its clip bound", record(**gap(0.3))).light == Light.GREY
+    assert judge("Critic's constraint", record(**gap(0.3))).light == Light.GREY

@@ -144,3 +144,17 @@ def test_class_grid_has_the_class_names_at_their_rows(toy_params, toy_data):
     assert [text.get_text() for text in axis.get_yticklabels()] == ["cat", "dog"]
     height = axis.images[0].get_array().shape[0]
     assert axis.get_yticks().tolist() == [height / 4, 3 * height / 4]
+
+
+def test_levels_are_grey_if_they_are_one_and_else_their_lines():
+    columns = {"a": "A", "b": "B"}
+    assert figures.Panel("L", columns).levels == {}
+    assert figures.Panel("L", columns, 0.5).levels == {0.5: "0.3"}
+    assert figures.Panel("L", columns, {"a": 1.0, "b": 1.0, "c": 2.0}).levels == {1.0: "0.3"}
+    panel = figures.Panel("L", columns, {"a": 1.0, "b": 40.0})
+    assert list(panel.levels) == [1.0, 40.0]
+    rows = [{"step": n, "epoch": n / 10, "a": 1.5, "b": 2.0} for n in range(1, 20)]
+    (axis,) = figures.curves(History(rows, []), panel).axes
+    lines = {line.get_label(): line.get_color() for line in axis.lines if line.get_label() in ("A", "B")}
+    assert list(panel.levels.values()) == [lines["A"], lines["B"]]
+    assert axis.get_ylim()[1] > 40

@@ -43,6 +43,8 @@ def generator_collapse(case: Case) -> Finding:
     if samples.repeated is not None and colour != Light.GREEN:
         evidence += f" {samples.repeated:.0%} of the samples repeat another one."
     found = samples.coverage
+    if found is None:
+        evidence += " Missing modes were not looked for."
     if found is not None and found.readable >= _READABLE and found.missing:
         colour = worse(colour, Light.AMBER)
         evidence += (

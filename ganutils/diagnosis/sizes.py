@@ -34,7 +34,7 @@ def vanishing_gradients(case: Case) -> Finding:
     colour = worse(light(-norm, **_NORM), light(-share, **_SHARE))
     evidence = (
         f"The generator's gradient `g_grad` has norm {norm:.3g} in the last quarter ({norms.last.when}); "
-        f"its height was {height:.3g}."
+        f"at its height it was {height:.3g}."
     )
     remedy = case.remedy(
         "a lower `learning_rate`: saturated outputs pass no gradient",
@@ -85,12 +85,12 @@ def _peak(case: Case, name: str) -> tuple[Light, float, str, float, float]:
 
 def critic_bound(case: Case) -> Finding:
     """Judge whether what keeps the critic smooth, clipping or a penalty, does its work."""
-    sign, curves = "Critic at its clip bound", case.curves
+    sign, curves = "Critic's constraint", case.curves
     if "at_bound" in curves:
         return _clipping(case, sign)
     if "slope" in curves:
         return _penalty(case, sign)
-    return Finding(sign, Light.GREY, "Does not apply: nothing clips the discriminator's weights.")
+    return Finding(sign, Light.GREY, "Does not apply: no critic is clipped or penalised.")
 
 
 def _clipping(case: Case, sign: str) -> Finding:

@@ -8,6 +8,7 @@ from ganutils.report.grammar import Token, parse, plain_text
 
 TITLES = {"references", "bibliography", "literature"}
 
+_CODE = re.compile(r"(`+).*?\1", re.DOTALL)
 _BY_NUMBER = re.compile(r"\[\d{1,3}(?:[,–-] ?\d{1,3})*\](?!\()")
 _AUTHOR = re.compile(r"^(?:[^\W\d_]\.[ -]?)*\s*(?P<first>[^,.;:()\d]{2,40}?)(?=[,.;:(]| and | et al)")
 _YEAR = re.compile(r"\b(?:18|19|20)\d\d\b")
@@ -34,7 +35,8 @@ def listed(notebook: Any) -> dict[Key, str]:
 
 def are_numbered(notebook: Any) -> bool:
     """Tell whether the text of a notebook cites by number, such as [3]."""
-    return any(c.cell_type == "markdown" and _BY_NUMBER.search(c.source) for c in notebook.cells)
+    texts = (_CODE.sub("", cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
+    return any(_BY_NUMBER.search(text) for text in texts)
 
 
 def named(text: str, known: dict[Key, str]) -> Iterator[tuple[str, str | None]]:

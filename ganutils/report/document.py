@@ -1,12 +1,13 @@
-"""An executed notebook to one Typst document: title block, body, parameters and environment."""
+"""An executed notebook to one Typst document: title block, body, environment and parameters."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 from ganutils.report import citations, pictures
 from ganutils.report.markdown import Outline, to_typst
 from ganutils.report.markup import array, call, code, code_expression, content, escape, expression, string
-from ganutils.report.notebook import Front, Parameter, front, is_unwritten, tags
+from ganutils.report.notebook import Front, Parameter, front, is_unwritten, run_folder, tags
 from ganutils.report.outputs import Block, Collected, collect
 from ganutils.report.tables import WIDEST
 from ganutils.report.typesetting import Source
@@ -53,10 +54,10 @@ def build(
             table = ""
     parts = [
         '#import "template.typ": *',
-        _opening(head, collected, len(outline.titles), animation),
+        _opening(head, collected, len(outline.titles), animation, run_folder(notebook)),
         *_arranged(collected.body),
-        _section("Parameters", [table] if table else []),
         _section("Environment", collected.environment),
+        _section("Parameters", [table] if table else []),  # which may break, so that no page is left empty
     ]
     return Source("\n\n".join(part for part in parts if part) + "\n", collected.pictures, layout), head
 
@@ -89,11 +90,12 @@ def _add_cell(cell: Any, collected: Collected, outline: Outline, show_code: bool
         collected.body_begun = bool(outline.titles)
 
 
-def _opening(head: Front, collected: Collected, headings: int, animation: str) -> str:
+def _opening(head: Front, collected: Collected, headings: int, animation: str, run: Path | None) -> str:
     facts = [f"({string(_LABELS[name])}, {string(value)})" for name, value in head.facts]
     options = {
         "title": string(head.title),
         "facts": array(facts),
+        "run": string(run.name if run else ""),
         "abstract": content(to_typst(head.abstract)) if head.abstract else "none",
         "notices": array(content(notice) for notice in collected.notices),
         "animation": code_expression(animation) if animation else "none",

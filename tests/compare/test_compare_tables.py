@@ -16,7 +16,7 @@ def test_overview_rows_equal_the_histories(made):
     rows, header = comparison_tables.overview(runs, compare.scales(runs))
     assert len(header) == len(rows[0])
     assert rows[0][:6] == ("1: a", "dcgan", "toy, 40", "3", "6 / 3", "3")
-    assert rows[0][7:] == ("FID (A): 7; recall (A): 0.5", "2; 3")
+    assert rows[0][7:] == ("FID (A): 7.0; recall (A): 0.500", "2; 3")
     assert rows[1][:6] == ("2: b", "wgan", "toy, 40", "2", "4 / 2", "1.5")
     assert rows[1][7:] == ("not measured", "–")
     gan = wgan.build(wgan.Params(width=4), 2)
@@ -67,7 +67,7 @@ def test_protocols_are_never_mixed(made):
     scales = compare.scales(runs)
     assert [str(title) for title in scales.values()] == ["FID (A)", "FID (B)"]
     rows, _ = comparison_metrics.ranking(runs, scales)
-    assert rows == [("FID (A)", "2: b", "8", 1, "0.5", 1, "8.5", 2)]
+    assert rows == [("FID (A)", "2: b", "8.0", 1, "0.5", 1, "8.5", 2)]
     assert [row[:4] for row in comparison_metrics.protocols(scales)[0]] == [
         ("A", "toy train", 40, 30),
         ("B", "toy train", 40, 20),
@@ -91,16 +91,23 @@ def test_the_floor_stands_beside_numbers_of_its_own_protocol_only(made):
         (
             "A",
             (
-                [("1: a", 1, "9", "0.5"), ("2: b", 1, "8", "–"), ("real, not trained on", "–", "3", "–")],
+                [
+                    ("1: a", 1, "9.0", "0.5000"),
+                    ("2: b", 1, "8.0", "–"),
+                    ("real, not trained on", "–", "3.0", "–"),
+                ],
                 ("Run", "Epoch", "FID", "KID"),
             ),
         ),
-        ("B", ([("2: b", 2, "5")], ("Run", "Epoch", "FID"))),
+        ("B", ([("2: b", 2, "5.0")], ("Run", "Epoch", "FID"))),
     ]
     told = [comparison_metrics.about_floor(rows) for _, (rows, _) in comparison_metrics.scores(runs, scales)]
     assert told == ["The last row is the floor: real images that were not trained on.", ""]
     overview, _ = comparison_tables.overview(runs, scales)
-    assert [row[7] for row in overview] == ["FID (A): 9 (3); KID (A): 0.5", "FID (A): 8 (3); FID (B): 5"]
+    assert [row[7] for row in overview] == [
+        "FID (A): 9.0 (3.0); KID (A): 0.5000",
+        "FID (A): 8.0 (3.0); FID (B): 5.0",
+    ]
 
 
 def test_the_best_of_rising_metrics_is_the_highest(made):
@@ -109,7 +116,10 @@ def test_the_best_of_rising_metrics_is_the_highest(made):
     measured(made("c"), ("precision", 0.9, 1, {}))
     runs = read()
     rows, _ = comparison_metrics.ranking(runs, compare.scales(runs))
-    assert [(row[1], row[2], row[6]) for row in rows] == [("2: b", "0.7", "0.3"), ("1: a", "0.6", "0.6")]
+    assert [(row[1], row[2], row[6]) for row in rows] == [
+        ("2: b", "0.700", "0.300"),
+        ("1: a", "0.600", "0.600"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -118,8 +128,8 @@ def test_the_best_of_rising_metrics_is_the_highest(made):
         (0.033072, 0.00123, "0.033 ± 0.001"),
         (-0.0001766, 0.00013, "-0.0002 ± 0.0001"),
         (31.4159, 12.0, "31 ± 12"),
-        (0.5, 0.0, "0.5"),
-        (85.251, None, "85.3"),
+        (0.5, 0.0, "0.5000"),
+        (0.052451, None, "0.0525"),
     ],
 )
 def test_numbers_have_the_digits_that_their_errors_leave(made, value, error, told):
@@ -140,7 +150,7 @@ def test_all_numbers_of_a_row_are_those_of_one_epoch(made):
     measured(made("b", epochs=3), ("precision", 0.9, 1, {}), ("precision", 0.4, 3, {}))
     ((_, (found, header)),) = comparison_metrics.scores(runs := read(), compare.scales(runs))
     assert header == ("Run", "Epoch", "KID", "precision", "recall")
-    assert found == [("1: a", 2, "0.2", "0.6", "0.2"), ("2: b", 3, "–", "0.4", "–")]
+    assert found == [("1: a", 2, "0.2000", "0.600", "0.200"), ("2: b", 3, "–", "0.400", "–")]
 
 
 def test_without_metrics_a_sentence_says_so(made):
@@ -157,7 +167,7 @@ def test_what_was_measured_later_is_not_called_unmeasured(made):
     told = "- Missing from FID (A): run 1, measured later only; run 3, not measured."
     assert comparison_metrics.absences(runs, scales) == told
     rows, _ = comparison_tables.overview(runs, scales)
-    assert [row[-2] for row in rows] == ["measured later only", "FID (A): 9", "not measured"]
+    assert [row[-2] for row in rows] == ["measured later only", "FID (A): 9.0", "not measured"]
     assert "nothing was measured up to epoch 1, so" in comparison_metrics.absences(read(epochs=1), {})
 
 

@@ -76,9 +76,9 @@ def test_report_leaves_out(text, litter):
     assert litter not in text
 
 
-def test_notice_is_on_the_first_page_and_the_run_facts_are_last(reader, text):
+def test_notice_is_on_the_first_page_and_the_parameters_are_last(reader, text):
     assert "The images are synthetic" in reader.pages[0].extract_text()
-    assert text.rindex("Environment") > text.rindex("Parameters of DCGAN") > text.rindex("References")
+    assert text.rindex("Parameters of DCGAN") > text.rindex("Environment") > text.rindex("References")
 
 
 def test_ten_figures_of_which_nine_are_pixels(reader):

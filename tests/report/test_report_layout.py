@@ -181,3 +181,10 @@ def test_works_cited_by_number_keep_their_numbers():
         export(new_notebook(cells=[new_markdown_cell(text)])).pages[0].extract_text().split()
     )
     assert "1. L. Metz. Unrolled. 2016. 2. I. Goodfellow" in shown_text
+
+
+def test_code_with_an_index_cites_nothing_by_number():
+    works = "1. L. Metz. Unrolled. 2016.\n2. I. Goodfellow. Nets. 2014."
+    cell = new_markdown_cell(f"# T\n\nTry `scores[2]`.\n\n## References\n\n{works}")
+    shown_text = " ".join(export(new_notebook(cells=[cell])).pages[0].extract_text().split())
+    assert "References I. Goodfellow. Nets. 2014. L. Metz" in shown_text
