@@ -17,6 +17,7 @@ from ganutils.errors import ParameterError, RunError
 from ganutils.params import RunParams
 
 SMALLER = "Lower batch_size or width, or close other programs."
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # GPUs; Linux and macOS; Windows
 
 
 def to_device(tensor: Tensor, device: torch.device | str) -> Tensor:
@@ -92,8 +93,8 @@ def own_random(device: torch.device) -> AbstractContextManager:
 
 
 def lacks_memory(error: RuntimeError) -> bool:
-    """Say whether an error is about too little memory: torch has several of them, some without a type."""
-    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error)
+    """Say whether an error is about too little memory: those of CPUs and Apple GPUs have no type."""
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _NO_MEMORY)
 
 
 @contextlib.contextmanager
@@ -104,7 +105,7 @@ def telling_memory(device: torch.device | str, remedy: str) -> Iterator[None]:
     except RuntimeError as error:
         if not lacks_memory(error):
             raise
-        # A notebook keeps its last error, and that the tensors of its frames: the next try would lack them.
+        # A notebook keeps its last error, and with it the tensors of its frames, which the next try needs.
         traceback.clear_frames(error.__traceback__)
         reason = str(error).splitlines()[0]
         raise RunError(f"{device} has too little memory ({reason}). {remedy}") from None

@@ -54,15 +54,17 @@ def show_coverage(run: RunDir, dataset: Dataset, params: RunParams) -> Coverage 
 
     None if nothing is measured, which is told in a sentence.
     """
+    from IPython.display import Markdown, display
+
     from ganutils.notebook import show
 
     if not params.measure_samples:
-        print("Mode coverage is not measured: measure_samples is 0.")
+        display(Markdown("Mode coverage is not measured: measure_samples is 0."))
         return None
     try:
         found = run_coverage(run, dataset, params, params.measure_samples)
     except (MetricError, RunError, DataError) as error:
-        print(f"Mode coverage is not measured: {error}")
+        display(Markdown(f"Mode coverage is not measured: {error}"))
         return None
     factors = list(dict.fromkeys(row[0] for row in found.rows))
     show(

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 _LEAST = 300  # dots per inch of a print that looks sharp
+_FINE = 200  # a dot for each pixel loses nothing, if pixels lie as close as this
 _PLAIN = 220  # dots per inch of a figure without images
 
 
@@ -20,7 +21,8 @@ def sharpen(figure: Figure) -> float:
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     largest = max(_inches(axis) for axis in axes)
-    dpi = math.ceil(_LEAST * largest) / largest
+    dots = 1 if 1 / largest >= _FINE else math.ceil(_LEAST * largest)
+    dpi = dots / largest
     across, down = (math.ceil(length * dpi) for length in figure.get_size_inches())
     boxes = [axis.get_position() for axis in axes]
     sizes = [_inches(axis) for axis in axes]

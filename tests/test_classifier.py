@@ -1,10 +1,11 @@
 import errno
 import os
+import re
 
 import pytest
 import torch
 
-from ganutils.classifier import confusion, predict, train_classifier
+from ganutils.classifier import confusion, network, predict, train_classifier
 from ganutils.data import load
 from ganutils.figures import confusion_matrix
 from ganutils.variants import dcgan
@@ -19,6 +20,22 @@ def test_learns_easy_classes_and_knows_how_well():
     fresh = load("shapes", classes="circle,cross", n_images=400, split="test")
     right = (predict(judge.network, fresh.images) == fresh.labels).float().mean().item()
     assert right == pytest.approx(judge.accuracy, abs=0.1)
+
+
+def test_larger_images_are_read_at_32_pixels():
+    torch.manual_seed(0)
+    small = network(3).eval()
+    large = network(3, 64).eval()
+    large[1:].load_state_dict(dict(zip(large[1:].state_dict(), small.state_dict().values(), strict=True)))
+    images = torch.randn(2, 3, 32, 32)
+    doubled = images.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    torch.testing.assert_close(large(doubled), small(images))
+
+
+def test_a_long_training_tells_the_time_that_is_left(toy_data, monkeypatch, capsys):
+    monkeypatch.setattr("ganutils.classifier._TIMED", 1)
+    train_classifier(toy_data, dcgan.Params(device="cpu", seed=11), epochs=3)
+    assert re.search(r"learns what \d+ real images show: 0:0\d left\.", capsys.readouterr().out)
 
 
 def test_the_second_time_it_is_read_from_the_cache(toy_data, tmp_path, monkeypatch):

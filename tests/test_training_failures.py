@@ -87,7 +87,10 @@ def test_too_little_memory_names_what_to_lower(toy_params, toy_data, monkeypatch
         run_of(toy_params(), toy_data)
 
 
-@pytest.mark.parametrize("message", ["MPS backend out of memory (MPS allocated: 9 GB)", None])
+@pytest.mark.parametrize(
+    "message",
+    ["MPS backend out of memory (MPS allocated: 9 GB)", "DefaultCPUAllocator: can't allocate memory", None],
+)
 def test_too_little_memory_frees_what_was_computed(toy_params, toy_data, monkeypatch, message):
     """A notebook keeps its last error; the same cell with a smaller batch must have room."""
     computed = []
