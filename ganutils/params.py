@@ -224,7 +224,8 @@ def _explain(cls: type[NotebookParams], detail: ErrorDetails) -> str:
 
 def _sentence(cls: type[NotebookParams], name: str, value: Any, rule: str) -> str:
     field = cls.model_fields[name]
-    meaning = "" if get_args(field.annotation) else f" ({field.description})"  # literals name themselves
+    told = bool(get_args(field.annotation)) or field.description in rule  # literals name themselves
+    meaning = "" if told else f" ({field.description})"
     end = "" if rule.endswith("?") else "."
     return f"{name}={value!r}: {rule}{meaning}{end} The default is {field.default!r}."
 

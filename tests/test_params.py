@@ -23,7 +23,7 @@ from ganutils.variants import dcgan
         ({"prior": "gauss"}, ["prior='gauss'", "'normal'", "'sphere'"]),
         ({"sample_epochs": "0,5"}, ["sample_epochs='0,5'", "every 200"]),
         ({"augment": "cutout"}, ["augment='cutout'", '"color,translation"']),
-        ({"device": "gpu"}, ["device='gpu'", "auto, cpu, cuda or mps"]),
+        ({"device": "gpu"}, ["device='gpu': must be auto, cpu, cuda or mps. The default"]),
         ({"network": "dense", "image_size": 64}, ["image_size=64", "32 with network='dense'"]),
         ({"batch_size": 1}, ["batch_size=1", "greater than or equal to 2"]),
         ({"log_every": 1001}, ["log_every=1001", "less than or equal to 1000"]),
