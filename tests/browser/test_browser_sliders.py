@@ -26,7 +26,7 @@ def study(open_notebook):
     """A study of the full-size generator, trained as its quick preset does: shapes can be seen to change."""
     notebook = open_notebook("noise_study")
     quick = yaml.safe_load((ROOT / "notebooks" / "presets" / "noise_study-quick.yaml").read_text())
-    notebook.set_parameters(**{**quick, "study_samples": 50, "base_latents": 2})
+    notebook.set_parameters(**{**quick, "width": 64, "study_samples": 50, "base_latents": 2})
     notebook.menu("Run", "Run All Cells")
     notebook.wait_until_done(notebook.cell("gu.show_environment"))
     return notebook
