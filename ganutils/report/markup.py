@@ -11,7 +11,7 @@ _SURROGATES = re.compile(r"[\ud800-\udfff]")
 # Quotes and sentence marks mean nothing to Typst (quotes become typographic ones); the rest is escaped.
 _SPECIAL = re.compile(r"[!-/:-@\[-`{-~]")
 _HARMLESS = set("'\"(),;!?")
-_LONG_WORD = re.compile(r"\S{31,}")
+_LONG_WORD = re.compile(r"\S{21,}")  # longer than the narrowest column that holds values
 _BREAK = "\u200b"  # zero-width space: a place where a line may break
 
 
@@ -68,7 +68,7 @@ def code_expression(text: str, *, block: bool = False, lang: str | None = None) 
 
 
 def breakable(text: str) -> str:
-    """Return `text` with places to break in words over 30 characters, such as paths and digests."""
+    """Return `text` with places to break in words over 20 characters, such as paths and digests."""
     return _LONG_WORD.sub(_break_word, text)
 
 

@@ -25,7 +25,7 @@ def report_of(*cells, **options):
 def text_of(reader):
     # Lines and hyphens depend on the page's width.
     pages = "\n".join(page.extract_text() for page in reader.pages)
-    return " ".join(pages.replace("\u200b", "").replace("\u00ad", "").split())
+    return " ".join(pages.replace("\u00ad", "").split())
 
 
 def words(page):

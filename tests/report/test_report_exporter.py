@@ -7,7 +7,7 @@ import nbformat
 import pypdf
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from pages import report_of, text_of
+from pages import report_of, text_of, words
 from report_cells import code, markdown_output, shown
 
 from ganutils.errors import ReportError
@@ -196,6 +196,17 @@ def test_long_values_stay_on_the_page():
     long = "runs/" + "x" * 300
     reader = report_of(code(f'run: str = "{long}"  # {long}', tags=["parameters"]))
     assert text_of(reader).replace(" ", "").count("x" * 300) == 2
+
+
+def test_a_long_list_of_values_breaks_in_its_column_and_is_copied_as_it_is():
+    values = "1,2,3,5,10,15,20,25,30,40"
+    reader = report_of(
+        code('sample_epochs: str = "1,5"  # epochs', tags=["parameters"]),
+        code(f'sample_epochs = "{values}"', tags=["injected-parameters"]),
+    )
+    assert values in text_of(reader).replace(" ", "")
+    lines = {text: x for page in reader.pages for x, *_, text in words(page)}
+    assert lines["40"] < lines["1,5"] < lines["epochs"]
 
 
 def test_typesetting_error_is_a_report_error(monkeypatch):
