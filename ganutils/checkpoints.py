@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ganutils.errors import RunError
-from ganutils.files import flush, replacing
+from ganutils.files import flush, move, replacing
 
 State = dict[str, Any]
 
@@ -38,8 +38,10 @@ class Checkpoints:
                 if is_best:
                     copy(temporary, self.best)
                 if self.last.exists() and self._is_good:
-                    os.replace(self.last, self.previous)
+                    move(self.last, self.previous)
             self._is_good = True
+        except torch.AcceleratorError:
+            raise  # the GPU failed, not the disk
         except (OSError, RuntimeError) as error:
             raise RunError(
                 f"{self.last} cannot be written ({_reason(error)}). The checkpoint before it is kept; make "
@@ -75,7 +77,7 @@ class Checkpoints:
                 print(f"WARNING: {damaged[0]} Going on from {path.name}, the checkpoint before it.")
             return state
         if damaged:
-            raise RunError(f"{damaged[0]} Delete it to train this run from the start.")
+            raise RunError(f"{damaged[0]} Delete the run folder to train from the start.")
         return None
 
     def load_previous(self, device: torch.device | str = "cpu") -> State | None:

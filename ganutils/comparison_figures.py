@@ -139,10 +139,12 @@ def _curve(axis: Axes, run: FinishedRun, scale: Scale, spent: str) -> None:
     if not found:
         return
     index = run.number - 1
+    # Two points are no course, so no line joins them.
+    joined = {} if len(found) > 2 else {"linestyle": "none"}
     axis.plot(
         [run.spent(one.epoch, spent) for one in found],
         [one.value for one in found],
-        **look(index),
+        **look(index) | joined,
         marker=_MARKERS[index % len(_MARKERS)],
         markersize=4,
         label=run.label,

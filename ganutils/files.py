@@ -1,9 +1,14 @@
 """Writing files so that a crash never leaves half of one."""
 
+import errno
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_PATIENCE = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2) if os.name == "nt" else ()  # seconds between tries
+_NO_FLUSH = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)  # of folders, on some network disks
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -32,20 +37,35 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         flush(temporary)
-        os.replace(temporary, path)
+        move(temporary, path)
         flush(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
+def move(source: Path, target: Path) -> None:
+    """Give a file the name of another; on Windows again and again while a virus scanner has that open."""
+    for seconds in _PATIENCE:
+        try:
+            os.replace(source, target)
+        except PermissionError:
+            time.sleep(seconds)
+        else:
+            return
+    os.replace(source, target)
+
+
 def flush(path: Path) -> None:
-    """Wait until a file or the names in a folder are on the disk; Windows does not do that for folders."""
+    """Wait until a file, or where that can be done the names in a folder, are on the disk."""
     if os.name == "nt" and path.is_dir():
         return
     # Windows flushes only what is open for writing.
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FLUSH or not path.is_dir():
+            raise
     finally:
         os.close(descriptor)

@@ -17,7 +17,11 @@ from ganutils.errors import ParameterError, RunError
 from ganutils.params import RunParams
 
 SMALLER = "Lower batch_size or width, or close other programs."
-_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # GPUs; Linux and macOS; Windows
+_NO_MEMORY = (
+    *("out of memory", "ALLOC_FAILED", "ALLOCATION_FAILED"),  # GPUs; cuBLAS and cuDNN on them
+    *("valid cuDNN algorithm", "unable to find an engine"),  # cuDNN, which found no room to try one
+    *("can't allocate memory", "not enough memory"),  # Linux and macOS; Windows
+)
 
 
 def to_device(tensor: Tensor, device: torch.device | str) -> Tensor:
@@ -48,7 +52,7 @@ class Hardware:
     def algorithms(self) -> Iterator[None]:
         """Let a GPU take its fastest algorithms, or those that give the same numbers each time.
 
-        Convolutions in fp32 are exact, as `exact` has them.
+        Arithmetic in fp32 is exact, as `exact` has it.
         """
         cudnn, deterministic = torch.backends.cudnn, torch.utils.deterministic
         before = torch.are_deterministic_algorithms_enabled(), cudnn.benchmark
@@ -75,13 +79,19 @@ class Hardware:
 
 @contextlib.contextmanager
 def exact() -> Iterator[None]:
-    """Let a GPU compute convolutions in fp32 as they are, not rounded to TF32, which is torch's default."""
+    """Let a GPU compute in fp32 as it is: not rounded to TF32, as convolutions are by default.
+
+    Matrix products are rounded where a script or a container asks for that.
+    """
     cudnn = torch.backends.cudnn
     before, cudnn.allow_tf32 = cudnn.allow_tf32, False
+    products = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
     try:
         yield
     finally:
         cudnn.allow_tf32 = before
+        torch.set_float32_matmul_precision(products)
 
 
 def own_random(device: torch.device) -> AbstractContextManager:
@@ -148,11 +158,15 @@ def _device(wanted: str) -> torch.device:
 def _trouble(device: str, remedy: str = "") -> str:
     """Say why a GPU that is there cannot be used, such as one too old for this torch; "" if it can.
 
-    With a remedy it is printed, once.
+    With a remedy it is printed, once. Raises `RunError` if its memory is full, which may pass.
     """
     try:
         (torch.ones(1, device=device) + 1).item()
     except (RuntimeError, AssertionError) as error:
+        if isinstance(error, RuntimeError) and lacks_memory(error):
+            raise RunError(
+                f"{device} has no free memory. Close other notebooks that use it, or set device='cpu'."
+            ) from None
         why = (str(error).splitlines() or [type(error).__name__])[0]
         if remedy:
             print(f"WARNING: {device} cannot be used ({why}); {remedy}.")

@@ -47,7 +47,8 @@ def ranked_effects(effect: Tensor, unit: str, *, names: int = 3) -> Figure:
         ends = {"first": order[:names], "last": order[-names:]}
         text = "\n".join(f"ranked {end}: {', '.join(map(str, chosen))}" for end, chosen in ends.items())
         # A falling line leaves the upper right corner free.
-        axis.text(0.98, 0.94, text, transform=axis.transAxes, ha="right", va="top", fontsize=8)
+        place = {"transform": axis.transAxes, "ha": "right", "va": "top", "fontsize": 8}
+        axis.text(0.98, 0.94, text, **place, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
     return figure
 
 

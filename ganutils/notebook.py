@@ -6,7 +6,7 @@ Outputs carry metadata under the key "ganutils", from which the report takes cap
 import ast
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from IPython import get_ipython
@@ -56,13 +56,17 @@ def assigned_names(cells: Sequence[str]) -> list[str]:
             continue
         for statement in _statements(source):
             _refuse_annotation(statement)
-            targets = (
-                statement.targets
-                if isinstance(statement, ast.Assign)
-                else [getattr(statement, "target", None)]
-            )
-            found |= {target.id: None for target in targets if isinstance(target, ast.Name)}
+            found |= dict.fromkeys(_targets(statement))
     return list(found)
+
+
+def _targets(statement: ast.stmt) -> Iterator[str]:
+    """Return the names that a statement sets, also as `a, b = 1, 2` or below an `if`."""
+    for part in ast.walk(statement):
+        targets = part.targets if isinstance(part, ast.Assign) else [getattr(part, "target", None)]
+        if isinstance(part, ast.stmt):
+            names = (node for target in targets if target for node in ast.walk(target))
+            yield from (n.id for n in names if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
 
 
 def _statements(source: str) -> list[ast.stmt]:

@@ -1,6 +1,7 @@
 """Presets: YAML files of parameters, as papermill takes them after -f."""
 
 import datetime
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,18 @@ from ganutils.errors import ParameterError
 from ganutils.names import nearest
 
 MOST_BYTES = 100_000  # a preset has some dozens of lines
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads 0123 and 12:30 as texts, such as a student's number; YAML 1.1 takes them for 83 and 750."""
+
+
+_INT = "tag:yaml.org,2002:int"
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _INT]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_INT, re.compile(r"[-+]?(?:0|[1-9][0-9_]*)$"), list("-+0123456789"))
 _PLAIN = (str, int, float, bool, datetime.date, type(None))
 
 
@@ -22,7 +35,7 @@ def read_preset(path: Path, asked: str) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             text = file.read(MOST_BYTES + 1)
-        read = yaml.safe_load(text[:MOST_BYTES])
+        read = yaml.load(text[:MOST_BYTES], _Loader)
     except FileNotFoundError:
         near = nearest(path.name, sorted(file.name for file in path.parent.glob("*.yaml"))) or "."
         raise ParameterError(f"{asked}: there is no such file{near}") from None

@@ -55,7 +55,7 @@ class Prior:
 
     Kinds: `normal` N(0, 1); `uniform` on [-1, 1], as in DCGAN (Radford 2015, arXiv 1511.06434);
     `laplace` of variance 1; `truncated`, N(0, 1) within two standard deviations (Brock 2018,
-    arXiv 1809.11096); `sphere`, uniform on the sphere of radius sqrt(size) (White 2016, arXiv 1609.04468).
+    arXiv 1809.11096); `sphere`, uniform on the sphere of radius sqrt(size) (Karras 2018, arXiv 1710.10196).
     """
 
     size: int
@@ -112,7 +112,7 @@ def interpolate(start: Tensor, end: Tensor, steps: int, *, spherical: bool = Fal
         return start + t * (end - start)
     cosine = torch.dot(start / start.norm(), end / end.norm()).clamp(-1, 1)
     angle = torch.arccos(cosine)
-    if angle < 1e-4:
+    if angle < 1e-4 or math.pi - angle < 1e-3:  # no way, or all of them, lie on the circle between opposites
         return start + t * (end - start)
     direction = torch.sin((1 - t) * angle) * start / start.norm() + torch.sin(t * angle) * end / end.norm()
     return direction / torch.sin(angle) * (start.norm() + t * (end.norm() - start.norm()))

@@ -25,9 +25,10 @@ def show_metrics(run: RunDir, dataset: Dataset, params: RunParams) -> None:
     """
     last = _measured(run, dataset, params.measure_samples)
     caption = (
-        "Quality in numbers. FID and KID: lower is better; the others: higher is better. The floor is what "
-        "real images score that were not trained on. A generator of typical images alone can beat its "
-        "precision and density, with a low recall, and one that copies training images can beat all of it."
+        "Quality in numbers. FID and KID: lower is better; the others: higher is better; ± is the standard "
+        "error over the images, not over seeds. The floor is what real images score that were not trained "
+        "on. A generator of typical images alone can beat its precision and density, with a low recall, and "
+        "one that copies training images can beat all of it."
     )
     _show_numbers(run, last, caption)
     if run.has_grid("best") and run.load_grid("best").title != run.latest().title:

@@ -25,14 +25,23 @@ def state_to_resume(run: RunDir, params: RunParams, steps_per_epoch: int) -> Sta
 
 
 def _newest(run: RunDir) -> State | None:
-    """Return the newest whole checkpoint; None, loudly, if the very first one is damaged."""
+    """Return the newest whole checkpoint; None, loudly, if the very first one is damaged.
+
+    Raises `RunError` if all are gone: to train from the start would overwrite what was recorded.
+    """
     try:
-        return run.checkpoints.load()
+        state = run.checkpoints.load()
     except RunError as error:
         if run.checkpoints.previous.exists() or run.history().epochs:
             raise
         print(f"WARNING: {str(error).partition(' Delete')[0]} Nothing follows it: training from the start.")
         return None
+    if state is None and (epochs := len(run.history().epochs)):
+        raise RunError(
+            f"{run} has a history of {epochs} epochs, but its checkpoints are gone. Put them back, choose "
+            "another `run`, or delete the run folder to train from the start."
+        )
+    return state
 
 
 def _missing(run: RunDir, params: RunParams, steps_per_epoch: int, state: State) -> str:

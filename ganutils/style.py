@@ -35,8 +35,8 @@ STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
     "grid.linewidth": 0.5,
+    "legend.edgecolor": "none",  # a white ground only, so that no grid line runs through the text
     "legend.fontsize": 7.5,
-    "legend.frameon": False,
     "legend.handlelength": 3,  # shows a whole period of the dashes
     "lines.linewidth": 1.4,
     "svg.fonttype": "path",

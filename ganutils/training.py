@@ -1,5 +1,6 @@
 """The training loop: one for all variants; it names none."""
 
+import errno
 import time
 
 import torch
@@ -57,8 +58,9 @@ def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History
     except BrokenPipeError:
         raise RunError("Nobody reads the output any more. The last checkpoint is kept.") from None
     except OSError as error:
+        remedy = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "mend that"
         raise RunError(
-            f"{run.path} cannot be written ({error.strerror}). The last checkpoint is kept; make room "
+            f"{run.path} cannot be written ({error.strerror}). The last checkpoint is kept; {remedy} "
             "and start the same command again."
         ) from None
     except Exception as error:

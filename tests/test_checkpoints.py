@@ -1,10 +1,13 @@
+import errno
 import os
 import resource
+import stat
 from contextlib import contextmanager
 
 import pytest
 import torch
 
+from ganutils import files
 from ganutils.checkpoints import Checkpoints
 from ganutils.errors import RunError
 from ganutils.files import write_atomic
@@ -101,7 +104,7 @@ def test_two_damaged_ones_are_an_error_with_the_remedy(checkpoints):
     checkpoints.save(state(2))
     tear(checkpoints.last)
     tear(checkpoints.previous)
-    with pytest.raises(RunError, match=r"last\.pt cannot be read .* Delete it"):
+    with pytest.raises(RunError, match=r"last\.pt cannot be read .* Delete the run folder"):
         checkpoints.load()
 
 
@@ -146,3 +149,48 @@ def test_a_file_is_whole_or_as_it_was(tmp_path):
         write_atomic(path, bytes(1000))
     assert path.read_bytes() == b"old"
     assert [path.name for path in path.parent.iterdir()] == ["file"]
+
+
+def test_what_another_program_has_open_for_a_moment_is_replaced_after_it(tmp_path, monkeypatch):
+    """As on Windows, where a virus scanner reads each new file."""
+    replace, refused = os.replace, []
+
+    def busy(source, target):
+        if len(refused) < 2:
+            refused.append(target)
+            raise PermissionError(errno.EACCES, "Access is denied")
+        replace(source, target)
+
+    monkeypatch.setattr(files, "_PATIENCE", (0, 0, 0))
+    monkeypatch.setattr(os, "replace", busy)
+    write_atomic(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert len(refused) == 2
+
+
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_a_disk_that_cannot_flush_folders_still_takes_files(tmp_path, monkeypatch, what):
+    flushed = os.fsync
+
+    def refuse(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode) == (what == "folder"):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        flushed(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    if what == "file":
+        with pytest.raises(OSError, match="Invalid argument"):
+            write_atomic(tmp_path / "file", b"new")
+        assert not list(tmp_path.glob("*file*"))
+    else:
+        write_atomic(tmp_path / "file", b"new")
+        assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_a_gpu_that_fails_is_not_taken_for_a_full_disk(checkpoints, monkeypatch):
+    def fail(state, path):
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(torch.AcceleratorError, match="illegal memory access"):
+        checkpoints.save({"step": 1})

@@ -101,6 +101,14 @@ def test_presets_and_pairs_merge_and_the_later_wins(tmp_path):
     assert dcgan.Params(**values).learning_rate == 1e-4
 
 
+def test_a_students_number_keeps_its_zeros(tmp_path):
+    preset = tmp_path / "preset.yaml"
+    preset.write_text("student_id: 0123456\ncourse: 12:30\nseed: 10\nepochs: +3\ndate: 2026-01-02\n")
+    params = dcgan.Params(**read_values([preset], []))
+    assert (params.student_id, params.course, params.seed, params.epochs) == ("0123456", "12:30", 10, 3)
+    assert params.date == "2026-01-02"
+
+
 @pytest.mark.parametrize("text", ["- a\n- b", "a: [", "!!python/object/apply:os.getcwd []", "1: 2"])
 def test_a_preset_that_is_no_mapping(tmp_path, text):
     preset = tmp_path / "preset.yaml"

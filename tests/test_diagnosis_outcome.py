@@ -136,7 +136,7 @@ def test_coverage_is_judged_beside_its_floor(coverage, floor, expected):
         floors=measured(floor, name="coverage"),
     )
     assert finding.light == expected
-    assert finding.evidence.startswith(f"At epoch 15 {coverage:.0%} of real images have a generated one")
+    assert finding.evidence.startswith(f"At epoch 15, {coverage:.0%} of real images have a generated one")
     assert f"reach {floor:.0%}" in finding.evidence
 
 

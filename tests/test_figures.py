@@ -144,6 +144,7 @@ def test_class_grid_has_the_class_names_at_their_rows(toy_params, toy_data):
     assert [text.get_text() for text in axis.get_yticklabels()] == ["cat", "dog"]
     height = axis.images[0].get_array().shape[0]
     assert axis.get_yticks().tolist() == [height / 4, 3 * height / 4]
+    assert np.array_equal(axis.images[0].get_array(), figures.tiles(toy_data.images[:8], 4))
 
 
 def test_levels_are_grey_if_they_are_one_and_else_their_lines():

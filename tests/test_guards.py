@@ -118,12 +118,57 @@ def test_convolutions_are_exact_when_images_are_drawn(toy_params, toy_data):
     assert torch.backends.cudnn.allow_tf32 == before
 
 
-def test_convolutions_are_not_rounded_while_training(toy_params):
-    cudnn = torch.backends.cudnn
-    before = cudnn.allow_tf32
+@pytest.fixture
+def rounded_products():
+    """As a script or a container asks for that wants speed."""
+    torch.set_float32_matmul_precision("high")
+    yield
+    torch.set_float32_matmul_precision("highest")
+
+
+def test_nothing_is_rounded_while_training(toy_params, rounded_products):
+    cudnn, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.allow_tf32, products.allow_tf32
+    assert before == (True, True)
     with choose(toy_params()).algorithms():
         assert not cudnn.allow_tf32
-    assert cudnn.allow_tf32 == before
+        assert not products.allow_tf32
+    assert before == (cudnn.allow_tf32, products.allow_tf32)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "CUDA out of memory. Tried to allocate 2 GiB",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "Unable to find a valid cuDNN algorithm to run convolution",
+        "GET was unable to find an engine to execute this computation",
+    ],
+)
+def test_every_way_of_lacking_memory_on_a_gpu_is_known(message):
+    assert hardware.lacks_memory(RuntimeError(message))
+    assert not hardware.lacks_memory(RuntimeError("CUDA error: an illegal memory access was encountered"))
+
+
+@pytest.mark.parametrize("device", ["auto", "cuda"])
+def test_a_gpu_that_is_full_for_a_moment_is_asked_again(toy_params, monkeypatch, device):
+    ones, full = torch.ones, [True]
+
+    def crowded(*arguments, device="cpu", **options):
+        if full:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return ones(*arguments, **options)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch, "ones", crowded)
+    hardware._trouble.cache_clear()
+    with pytest.raises(RunError, match=r"cuda has no free memory\. Close other notebooks"):
+        choose(toy_params(device=device))
+    full.clear()
+    assert hardware._device(device).type == "cuda"
+    hardware._trouble.cache_clear()
 
 
 def test_a_gpus_random_numbers_go_on_from_its_own_state(toy_params, toy_data, monkeypatch, capsys):

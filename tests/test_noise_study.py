@@ -121,6 +121,42 @@ def test_latents_have_the_variance_of_training_and_share_their_numbers(finished)
     assert study.offsets()[-1].item() == pytest.approx(math.sqrt(3))
 
 
+def test_fewer_latents_are_the_first_of_more(finished):
+    study = open_study(run=finished(dcgan))
+    more, labels = study.latents("test", 37)
+    for count in (1, 4, 25):
+        fewer, theirs = study.latents("test", count)
+        assert torch.equal(fewer, more[:count])
+        assert torch.equal(theirs, labels[:count])
+
+
+def test_the_named_dimension_is_the_one_that_is_varied(finished):
+    study = open_study(run=finished(dcgan))
+    z, labels = study.latents("test", 1)
+    by_hand = z.repeat(5, 1)
+    by_hand[:, 3] = torch.tensor([-3, -1.5, 0, 1.5, 3])
+    assert torch.equal(study.varied(z[0], labels[0], 3), study.images(by_hand, labels))
+
+
+def test_statistics_of_a_prior_are_those_of_its_images(finished):
+    study = open_study(run=finished(dcgan))
+    with torch.no_grad():  # after so short a training all images are nearly the same grey
+        for weight in study.gan.generator.parameters():
+            weight.mul_(10 if weight.ndim == 4 else 1)
+    rows = {
+        row[0]: dict(zip(latent_numbers.STATISTICS, row, strict=True))
+        for row in latent_numbers.statistics(study)
+    }
+    n = study.params.study_samples
+    normal, laplace = (
+        study.images(*study.latents("priors", n, kind)).float() for kind in ("normal", "laplace")
+    )
+    assert float(rows["laplace"]["Mean"]) == pytest.approx(laplace.mean().item(), abs=0.06)
+    assert float(rows["laplace"]["Deviation"]) == pytest.approx(laplace.std().item(), abs=0.06)
+    assert float(rows["laplace"]["Moved"]) == pytest.approx((laplace - normal).abs().mean().item(), abs=0.06)
+    assert float(rows["laplace"]["Moved"]) > 1
+
+
 def test_effects_count_in_standard_deviations(finished):
     study = open_study(run=finished(dcgan))
     effect = study.effects()

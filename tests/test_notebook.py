@@ -16,6 +16,12 @@ def test_names_of_the_parameters_cell_and_of_the_injected_one():
     assert assigned_names(cells) == ["epochs", "seed", "epoch"]
 
 
+def test_names_that_are_set_together_or_under_a_condition_count():
+    lines = ("epochs, (seed, width) = 5, (1, 2)", "if True:", "    d_step = 2", "classes = [n for n in 'ab']")
+    cell = "\n".join(("# Parameters of dcgan", *lines))
+    assert assigned_names([cell]) == ["epochs", "seed", "width", "d_step", "classes"]
+
+
 def test_a_corrected_cell_forgets_the_mistake():
     assert assigned_names(["# Parameters of dcgan\nepoch: int = 3", OWN]) == ["epochs", "seed"]
 

@@ -71,3 +71,8 @@ def test_traversal_changes_one_dimension():
 def test_unknown_kind():
     with pytest.raises(ParameterError, match="must be one of normal, uniform"):
         Prior(3, "cauchy")
+
+
+def test_a_way_between_opposite_latents_is_straight():
+    way = interpolate(torch.tensor([1.0]), torch.tensor([-0.8]), 5, spherical=True)
+    torch.testing.assert_close(way, torch.tensor([1.0, 0.55, 0.1, -0.35, -0.8])[:, None])

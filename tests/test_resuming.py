@@ -81,7 +81,7 @@ def test_a_damaged_checkpoint_is_an_error_where_others_were(damaged, left):
         (run.path / "epochs.jsonl").unlink()
     else:
         run.checkpoints.previous.unlink()
-    with pytest.raises(RunError, match=r"last\.pt cannot be read .* Delete it"):
+    with pytest.raises(RunError, match=r"last\.pt cannot be read .* Delete the run folder"):
         again()
 
 
@@ -225,3 +225,12 @@ def test_a_disk_that_fills_up_while_samples_are_drawn(toy_params, toy_data, monk
         RunError, match=r"cannot be written \(No space left on device\)\. The last checkpoint"
     ):
         train(gan, toy_data, params, run)
+
+
+def test_a_run_without_its_checkpoints_is_not_trained_over(damaged):
+    run, again = damaged
+    shutil.rmtree(run.path / "checkpoints")
+    before = (run.path / "history.jsonl").read_bytes()
+    with pytest.raises(RunError, match=r"history of 2 epochs, but its checkpoints are gone\. Put them back"):
+        again()
+    assert (run.path / "history.jsonl").read_bytes() == before

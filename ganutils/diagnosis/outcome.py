@@ -20,7 +20,7 @@ _READABLE = 0.5  # share of samples that must be readable before missing modes m
 _UPDATES = {"amber": -1000, "red": -500}
 _DONE = {"amber": -0.9, "red": math.inf}  # share of the planned epochs
 
-# Share of the best value that was lost again. Published un-normalised GANs lost 1.8 times their best FID.
+# Share of the best value that was lost again.
 _LOST = {"amber": 0.15, "red": 0.5}
 _GAIN = 0.1  # share by which a metric that is still improving got better in the last third
 

@@ -34,7 +34,7 @@ def vanishing_gradients(case: Case) -> Finding:
     colour = worse(light(-norm, **_NORM), light(-share, **_SHARE))
     evidence = (
         f"The generator's gradient `g_grad` has norm {norm:.3g} in the last quarter ({norms.last.when}); "
-        f"at its height it was {height:.3g}."
+        f"for nine tenths of the run it was at most {height:.3g}."
     )
     remedy = case.remedy(
         "a lower `learning_rate`: saturated outputs pass no gradient",
@@ -61,9 +61,11 @@ def exploding_values(case: Case) -> Finding:
     peaks = [_peak(case, name) for name in (*curves.terms, "d_grad", "g_grad") if name in curves]
     if not peaks:
         return Finding(sign, Light.GREY, "Cannot be judged: the history has no losses and no gradients.")
-    # The largest in units of its own limit is told.
     colour, _, name, value, epoch = max(peaks, key=lambda peak: (ORDER.index(peak[0]), peak[1]))
-    evidence = f"The largest mean over 20 updates is `{name}` {value:.3g} at epoch {epoch_name(epoch)}"
+    evidence = (
+        f"Of all means over 20 updates, `{name}` came nearest to its limit, "
+        f"{_limits(case, name)['amber']:,.0f}, with {value:.3g} at epoch {epoch_name(epoch)}"
+    )
     if case.rollbacks:
         colour = worse(colour, Light.AMBER)
         evidence = f"Training went back {len(case.rollbacks)} times, first as {case.rollbacks[0]}. {evidence}"
@@ -72,8 +74,7 @@ def exploding_values(case: Case) -> Finding:
 
 def _peak(case: Case, name: str) -> tuple[Light, float, str, float, float]:
     """Return light, size in units of the limit, name, value and epoch of a column's largest block."""
-    limits = _SCORE if case.curves.probabilities is None else _ENTROPY
-    limits = _GRADIENT if name.endswith("_grad") else limits
+    limits = _limits(case, name)
     blocks = case.curves.blocks(name)
     at = int(np.abs(blocks.values).argmax())
     value = float(blocks.values[at])
@@ -81,6 +82,12 @@ def _peak(case: Case, name: str) -> tuple[Light, float, str, float, float]:
     if colour == Light.RED and np.abs(blocks.last.values).max() < limits["amber"]:
         colour = Light.AMBER  # it came back
     return colour, abs(value) / limits["amber"], name, value, float(blocks.epochs[at])
+
+
+def _limits(case: Case, name: str) -> dict[str, float]:
+    if name.endswith("_grad"):
+        return _GRADIENT
+    return _SCORE if case.curves.probabilities is None else _ENTROPY
 
 
 def critic_bound(case: Case) -> Finding:

@@ -94,12 +94,14 @@ class Study:
     def latents(self, purpose: str, n: int, kind: str = "") -> tuple[Tensor, Tensor]:
         """Draw latents (n, size) at the variance of training, and labels (n,).
 
-        Equal purposes share their random numbers whatever the kind, by default that of training.
+        Equal purposes share their random numbers whatever the kind, by default that of training; fewer
+        latents are the first of more.
         """
         prior = self.gan.prior
-        scores = torch.randn(n, prior.size, generator=stream(self.params.seed, f"study {purpose}"))
-        _, labels = prior.sample(n, generator=stream(self.params.seed, f"study {purpose} labels"))
-        z = from_normal(scores, kind or prior.kind, prior.variance)
+        rows = -(-n // 16) * 16  # torch draws other numbers last if their count is no multiple of 16
+        normal = torch.randn(rows, prior.size, generator=stream(self.params.seed, f"study {purpose}"))
+        _, labels = prior.sample(rows, generator=stream(self.params.seed, f"study {purpose} labels"))
+        z, labels = from_normal(normal, kind or prior.kind, prior.variance)[:n], labels[:n]
         return z.to(self.device), labels.to(self.device)
 
     def images(self, z: Tensor, labels: Tensor) -> Tensor:
