@@ -21,7 +21,7 @@ _NAME = 22  # characters in a line of the name of a row
 
 
 def curves(runs: Sequence[AblationRun]) -> Figure:
-    """Draw the running means of every loss term that all runs have: a panel a term, a line a run."""
+    """Draw the running means of every loss term that all runs have: one panel per term, one line per run."""
     names = [name for side in "dg" for name in shared_terms(runs, side)]
     across = min(3, len(names))
     down = -(-len(names) // across)
@@ -65,7 +65,7 @@ def _colour(run: AblationRun) -> object:
 
 
 def effects(runs: Sequence[AblationRun], quantities: Sequence[Quantity]) -> Figure:
-    """Draw what each run has instead of the base: a panel a quantity, a dot a run, tied to the base's line.
+    """Draw what each run has instead of the base: one panel per quantity, one dot per run, tied to the base.
 
     A dotted line is the value of real images, a grey band holds the base and its other seeds. Quantities
     that no run has are left out.

@@ -11,7 +11,7 @@ from ganutils.studies.ablation import AblationRun, Study
 
 
 def overview(study: Study, runs: Sequence[AblationRun]) -> Table:
-    """Return a row a run: what differs from the base, and what it cost."""
+    """Return one row per run: what differs from the base, and what it cost."""
     rows = [
         (
             run.label,
@@ -45,11 +45,11 @@ def _length(run: AblationRun) -> str:
     planned, rollbacks = run.row.params.epochs, len(run.folder.rollbacks())
     if run.diverged:
         return f"{run.history.epoch} of {planned}, then not finite"
-    return f"{planned}, step size halved {rollbacks}x" if rollbacks else str(planned)
+    return f"{planned}, learning rate halved {rollbacks}x" if rollbacks else str(planned)
 
 
 def numbers(runs: Sequence[AblationRun], quantities: Sequence[Quantity]) -> Table:
-    """Return a row a run with its quantities, and one for real images where they have any."""
+    """Return one row per run with its quantities, and one for real images where they have any."""
     rows = [(run.label, *(one.write(one.values.get(run.number)) for one in quantities)) for run in runs]
     if any(one.real is not None for one in quantities):
         rows.append(("real images", *(Quantity.write(one, one.real) for one in quantities)))
@@ -57,7 +57,7 @@ def numbers(runs: Sequence[AblationRun], quantities: Sequence[Quantity]) -> Tabl
 
 
 def effects(runs: Sequence[AblationRun], quantities: Sequence[Quantity]) -> Table:
-    """Return a row a quantity: the base, the single change that moved it farthest, and what may relate them.
+    """Return one row per quantity: the base, the change that moved it farthest, and what may relate them.
 
     That is the value with all changes, beside the sum of the single moves, and the range over the seeds of
     the base. No row where the base, or every single change, did not come to its end, and no sum where any

@@ -25,7 +25,7 @@ _SPENT = {"minutes": "minutes of training", "g_step": "generator updates", "step
 
 
 def losses(runs: Sequence[FinishedRun]) -> Figure:
-    """Draw the loss terms of all runs against epochs: a row a run, discriminator left, generator right.
+    """Draw the loss terms of all runs against epochs: one row per run, discriminator left, generator right.
 
     A term has the same colour in each row. Every panel has its own vertical axis, which holds 99 of 100
     recorded values: losses of different objectives have no common scale.
@@ -59,7 +59,7 @@ def _terms(axis: Axes, run: FinishedRun, side: str, names: Sequence[str]) -> dic
 
 
 def strip(runs: Sequence[FinishedRun], columns: int) -> Figure:
-    """Draw a row a run: the first images of its last sample grid, `strip_count` of them.
+    """Draw one row per run: the first images of its last sample grid, `strip_count` of them.
 
     Rows whose latents are not all those of the first run say how many are.
     """
@@ -111,7 +111,7 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def metric(runs: Sequence[FinishedRun], scales: dict[Scale, Title], spent: str) -> Figure:
-    """Draw metrics against what was spent: `minutes`, `g_step` or `step`; a panel a metric and protocol.
+    """Draw metrics against what was spent: `minutes`, `g_step` or `step`; one panel per metric and protocol.
 
     `scales` maps each metric and protocol to the title of its panel.
     """

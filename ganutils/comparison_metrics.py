@@ -13,7 +13,7 @@ _FLOOR = "real, not trained on"
 
 
 def scores(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> list[tuple[str, Table]]:
-    """Return for each protocol its letter and a table: a row a run, a column a metric, the floor last.
+    """Return for each protocol its letter and a table: rows of runs, columns of metrics, then the floor.
 
     All numbers of a row are those of one epoch, the one with the lowest KID: precision and recall of
     different epochs say nothing together.
@@ -69,7 +69,7 @@ def ranking(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> Table:
 
 
 def protocols(scales: dict[Scale, Title]) -> Table:
-    """Return a row a protocol: its letter and what it says."""
+    """Return one row per protocol: its letter and what it says."""
     lettered = {title.letter: protocol for (_, protocol), title in scales.items()}
     rows = [
         (letter, p.reference_marked, p.n_real, p.n_fake, p.network_marked, p.resizer, p.precision)

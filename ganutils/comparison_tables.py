@@ -17,7 +17,7 @@ _ACROSS = 8  # runs side by side in a table
 
 
 def overview(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> Table:
-    """Return a row a run: model, data, length, cost, size, and its best numbers with protocol and floor."""
+    """Return one row per run: model, data, length, cost, size, best numbers with protocol and floor."""
     header = ("Run", "Model", "Data, images", "Epochs", "Updates D / G", "Minutes", "Weights G / D")
     floors = _floors(runs, scales)
     return [_row(run, scales, floors) for run in runs], (*header, "Best metric (floor)", "At epoch")
@@ -91,7 +91,7 @@ def _images(run: FinishedRun) -> str:
 
 
 def differing_parameters(runs: Sequence[FinishedRun]) -> list[Table]:
-    """Return tables of the parameters that are not the same in all runs, a column a run.
+    """Return tables of the parameters that are not the same in all runs, one column per run.
 
     Those that do not touch the result of training, such as the author, are left out.
     """

@@ -31,7 +31,7 @@ class DivergedError(RunError):
         )
         if rollbacks:
             remedy = (
-                f", after {rollbacks} returns to a checkpoint, each at half the step size. "
+                f", after {rollbacks} returns to a checkpoint, each at half the learning rate. "
                 "Lower learning_rate, or use precision='fp32' in place of bf16"
             )
         super().__init__(f"Training stopped: {what}{remedy}; the last checkpoint and all samples are kept.")

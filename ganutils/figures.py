@@ -114,7 +114,7 @@ def labelled_rows(grid: Grid, names: Sequence[str], title: str = "", *, width: f
 
 
 def class_grid(run: RunDir, epoch: int | None = None) -> Figure:
-    """Draw the samples of a conditional run: a row a class, the same latents in each row."""
+    """Draw the samples of a conditional run: one row per class, the same latents in each row."""
     samples = run.samples(epoch) if epoch else run.latest()
     width = min(WIDTH, _NAMES + _TILE * samples.columns)
     return labelled_rows(samples, run.described["data"]["classes"], samples.title, width=width)

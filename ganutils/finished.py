@@ -127,7 +127,7 @@ class FinishedRun:
 
     @property
     def classes_of_samples(self) -> int:
-        """Classes that the generator is told, 0 if it is not told any; a grid then has a row a class."""
+        """Classes that the generator is told, 0 if it is not told any; a grid then has one row per class."""
         return 0 if self._rebuilt is None else self._rebuilt.prior.classes
 
     def shared_latents(self, other: "FinishedRun", count: int) -> int | None:

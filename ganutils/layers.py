@@ -145,7 +145,7 @@ class _LeakyGradient(Function):
 
 
 class LeanLeakyReLU(nn.LeakyReLU):
-    """Leaky ReLU in place, whose second derivative is nothing, and not a tensor of zeros.
+    """Leaky ReLU in place, whose second derivative is None instead of a tensor of zeros.
 
     Such zeros would go all the way back through the critic that a gradient penalty was taken of.
     """

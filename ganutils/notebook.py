@@ -165,7 +165,7 @@ def show_environment(run: RunDir) -> None:
         ("Updates", f"discriminator {step:,}, generator {step // params.get('d_steps', 1):,}"),
         ("Training time", f"{history.minutes:.1f} minutes{part}, {speed}"),
         ("Seed", str(params["seed"])),
-        *(("Went back, at half the step size", what) for what in run.rollbacks()),
+        *(("Went back, at half the learning rate", what) for what in run.rollbacks()),
     ]
     before: dict[str, str] = {}
     for facts in run.environment():  # of a later session only what is new

@@ -89,7 +89,7 @@ class RunParams(NotebookParams):
     data_label: str = knob("", "name of the data in titles, empty: the data set's own", may="change")
     classes: str = knob("", "class names or indices, comma separated, empty: all")
     split: Literal["train", "test"] = knob("train", "train or test images")
-    n_images: int = knob(0, "use only so many images, 0: all", ge=0)
+    n_images: int = knob(0, "use only this many images, 0: all", ge=0)
     image_size: int = knob(32, "height and width, pixels")
     flip: bool = knob(True, "mirror half of the real images left to right")
 
@@ -97,18 +97,18 @@ class RunParams(NotebookParams):
     prior: PriorKind = knob("normal", f"where latents come from: {', '.join(get_args(PriorKind))}")
 
     epochs: int = knob(10, "passes over the real images", may="grow", ge=1)
-    max_minutes: float = knob(0.0, "pause after so many minutes, 0: no limit", may="change", ge=0)
+    max_minutes: float = knob(0.0, "pause after this many minutes, 0: no limit", may="change", ge=0)
     batch_size: int = knob(64, "real images in an update", ge=2)
     optimizer: Literal["adam", "rmsprop"] = knob("adam", "adam or rmsprop")
-    learning_rate: float = knob(2e-4, "step size of both networks", gt=0, lt=1)
-    d_learning_rate: float = knob(1.0, "the discriminator's step size in multiples of it", gt=0, le=100)
+    learning_rate: float = knob(2e-4, "learning rate of both networks", gt=0, lt=1)
+    d_learning_rate: float = knob(1.0, "the discriminator's learning rate as a multiple of it", gt=0, le=100)
     beta1: float = knob(0.5, "Adam's decay of the mean gradient", ge=0, lt=1)
     beta2: float = knob(0.999, "Adam's decay of the squared gradient; RMSprop's too", ge=0, lt=1)
     schedule: Literal["constant", "linear"] = knob(
         "constant", "learning rate: constant, or linear to 0 at the end"
     )
     d_steps: int = knob(1, "discriminator updates for one generator update", ge=1, le=100)
-    augment: str = knob("", "changes of all images before the discriminator: color, translation, or both")
+    augment: str = knob("", "random changes to real and generated images: color, translation, or both")
     ema: float = knob(0.0, "decay of the generator's moving average used for samples, 0: off", ge=0, lt=1)
 
     sample_epochs: str = knob("1,5,10", 'epochs with a sample grid: "1,5,10" or "every 200"', may="change")
@@ -128,7 +128,7 @@ class RunParams(NotebookParams):
     )
     on_nan: Literal["stop", "rollback"] = knob(
         "stop",
-        "at a NaN: stop, or rollback to the last checkpoint at half the step size",
+        "at a NaN: stop, or rollback to the last checkpoint at half the learning rate",
         may="change",
     )
     checkpoint_minutes: float = knob(5.0, "time between checkpoints within an epoch", may="change", gt=0)

@@ -90,7 +90,7 @@ class Prior:
     ) -> tuple[Tensor, Tensor]:
         """Draw the latents of a sample grid.
 
-        Without classes: n latents. With classes: a row a class, the same latents in each row, as many
+        Without classes: n latents. With classes: one row per class, the same latents in each row, as many
         columns as give at least n images.
         """
         if not self.classes:

@@ -73,7 +73,7 @@ class RunDir:
             cls(path)._guard(described)
         try:
             if path.is_file() or (path.is_dir() and not is_own(path)):
-                raise RunError(f"run={str(path)!r}: is there but is not a run folder. Choose a new name.")
+                raise RunError(f"run={str(path)!r}: exists but is not a run folder. Choose a new name.")
             make_folder(path)
             if not cls._is_ready(path, described):
                 with locked(path, str(path), _MOMENT):

@@ -25,7 +25,7 @@ def share(run: RunDir, folder: Path, every: int = EVERY) -> Path:
         raise ParameterError(f"every={every}: must be at least 1.")
     target = folder / run.name
     if target.exists() and not _is_copy_of(run, target):
-        raise RunError(f"{target} is there and is no copy of {run}. Choose another folder.")
+        raise RunError(f"{target} exists and is not a copy of {run}. Choose another folder.")
     unfinished, older = (target.with_name(f".{target.name}.{ending}") for ending in ("tmp", "old"))
     try:
         for rest in (unfinished, older):

@@ -32,7 +32,7 @@ class TrainState:
         self.g_step = 0  # generator updates
         self.epoch_seconds = 0.0  # spent in the unfinished epoch
         self.sampled_epoch = 0  # the last epoch that left a grid of its own
-        self.rollbacks: list[str] = []  # what was not finite; each halves the step size
+        self.rollbacks: list[str] = []  # what was not finite; each halves the learning rate
 
     @property
     def sampler(self) -> nn.Module:

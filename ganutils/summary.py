@@ -14,7 +14,7 @@ def layer_table(network: nn.Module, *inputs: Tensor) -> list[Row]:
 
     The last row is the total; a layer that is passed twice stands there once. The inputs may lie on another
     device than the network, which training moves. Batch norm counts its four
-    numbers a channel: scale, shift and the two running statistics. The network's mode and statistics stay
+    numbers per channel: scale, shift and the two running statistics. The network's mode and statistics stay
     as they are.
     """
     rows: dict[nn.Module, Row] = {}

@@ -24,7 +24,7 @@ from ganutils.stopping import StopSignal
 from ganutils.streams import stream
 from ganutils.update import Update
 
-MOST_ROLLBACKS = 5  # after which the step size is 1/32 and something else is wrong
+MOST_ROLLBACKS = 5  # after which the learning rate is 1/32 and something else is wrong
 
 
 def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History:
@@ -118,7 +118,7 @@ class _Loop:
             self.observer.sample()
             done = state.step / self.steps_per_epoch
             print(f"Stopped {self.stop.reason} after {done:.2f} of {epochs} epochs. Everything is saved.")
-            print("The same command, or this cell run again, goes on from here.")
+            print("Run the same command, or this cell again, to continue from here.")
 
     def forget_later(self) -> None:
         """Drop what was recorded after the state that training goes on from: it is recorded again."""
@@ -158,7 +158,7 @@ class _Loop:
         self._end_epoch(epoch + 1)
 
     def _roll_back(self, error: DivergedError) -> None:
-        """Return to the last checkpoint at half the step size, or raise the error."""
+        """Return to the last checkpoint at half the learning rate, or raise the error."""
         state = self.state
         rollbacks = [*state.rollbacks, error.what]
         if self.params.on_nan == "stop":
@@ -172,7 +172,7 @@ class _Loop:
         self.recorder = Recorder(self.run, self.params.log_every, self.steps_per_epoch)
         self._save()
         done = state.step / self.steps_per_epoch
-        print(f"WARNING: {error.what}. Back to epoch {done:.2f}, at half the step size.")
+        print(f"WARNING: {error.what}. Back to epoch {done:.2f}, at half the learning rate.")
 
     def _end_epoch(self, epoch: int) -> None:
         state = self.state

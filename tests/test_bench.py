@@ -53,7 +53,7 @@ def test_the_arithmetic_of_dcgan_is_counted_as_by_hand(width):
 def test_the_line_through_exact_points_is_found():
     points = [Point("width", value, 0.002 + 3e-12 * value * 1e9, value * 1e9) for value in (1, 2, 8)]
     assert fit(points) == pytest.approx((0.002, 3e-12))
-    assert "2.0 ms and 3.00 ms a GFLOP" in markdown(points)
+    assert "2.0 ms and 3.00 ms per GFLOP" in markdown(points)
 
 
 @pytest.mark.parametrize("head", ["difference", "concat"])

@@ -74,7 +74,7 @@ def test_an_older_copy_is_replaced_and_nothing_else(toy_params, toy_data, tmp_pa
     share(run, tmp_path / "out", every=1)
     copy = RunDir(share(run, tmp_path / "out", every=5))
     assert len(copy.history().updates) == 2
-    with pytest.raises(RunError, match="is no copy"):
+    with pytest.raises(RunError, match="is not a copy"):
         share(run, tmp_path / "runs")
     assert len(run.history().updates) == 10
     assert [entry.name for entry in (tmp_path / "out").iterdir()] == ["a"]
@@ -87,7 +87,7 @@ def test_another_students_run_of_the_same_parameters_is_not_replaced(toy_params,
     (bob.path / "environment.json").write_text(json.dumps(sessions))
     copy = share(alice, tmp_path / "class")
     before = (copy / "history.jsonl").read_bytes()
-    with pytest.raises(RunError, match=r"run is there and is no copy of bob/run\. Choose another folder"):
+    with pytest.raises(RunError, match=r"run exists and is not a copy of bob/run\. Choose another folder"):
         share(bob, tmp_path / "class")
     assert (copy / "history.jsonl").read_bytes() == before
 

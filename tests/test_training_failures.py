@@ -46,7 +46,7 @@ def test_rollback_goes_on_from_the_checkpoint_at_half_the_step_size(toy_params, 
     history = train(gan._replace(objective=SickOnce(gan.objective, 8)), toy_data, params, run)
     assert [row["step"] for row in history.updates] == list(range(1, 11))
     assert run.rollbacks() == ["g_fake is nan in epoch 1.60 (update 8)"]
-    assert "Back to epoch 1.00, at half the step size" in capsys.readouterr().out
+    assert "Back to epoch 1.00, at half the learning rate" in capsys.readouterr().out
     whole, _, _ = run_of(toy_params(run="whole"), toy_data)
     assert history.updates[:5] == whole.updates[:5]
     state = weights(run)

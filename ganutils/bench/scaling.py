@@ -60,7 +60,7 @@ def markdown(found: list[Point]) -> str:
         cells = (f"{1000 * point.seconds:.1f}", f"{point.flops / 1e9:.2f}", f"{_speed(point):.0f}")
         lines.append(f"| `{point.name}` | {point.value} | {' | '.join(cells)} |")
     fixed, each = fit(found)
-    law = f"Fitted: an update takes {1000 * fixed:.1f} ms and {1000 * each * 1e9:.2f} ms a GFLOP."
+    law = f"Fitted: an update takes {1000 * fixed:.1f} ms and {1000 * each * 1e9:.2f} ms per GFLOP."
     return "\n".join([*lines, "", law])
 
 

@@ -1,4 +1,4 @@
-"""Diagnosis: what happened in a run, in words, with a traffic light a sign and the evidence for it.
+"""Diagnosis: what happened in a run, in words, with one traffic light per sign and the evidence for it.
 
 `diagnose` knows no variant: it reads columns by their documented meanings (`ganutils/diagnosis/curves.py`).
 A light says what the record shows; only the last sign says how good the images are.

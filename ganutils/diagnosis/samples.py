@@ -80,7 +80,7 @@ def _typical(images: Tensor, size: int) -> Tensor:
 
 
 def _group_size(grid: Grid, classes: int, asked: int) -> int:
-    """Return how many images of the grid share a class: the grid of a conditional run has a row a class."""
+    """Return how many images of the grid share a class: that of a conditional run has one row per class."""
     columns = math.ceil(asked / classes)
     is_by_class = grid.columns == columns and len(grid.images) == classes * columns
     is_square = grid.columns == math.ceil(math.sqrt(asked)) and len(grid.images) == asked

@@ -32,7 +32,7 @@ def paragraph(findings: Sequence[Finding]) -> str:
 
 
 def table(findings: Sequence[Finding]) -> list[tuple[str, str, str, str]]:
-    """Return a row a sign under `HEADER`; the light is a word, bold if it is raised."""
+    """Return one row per sign under `HEADER`; the light is a word, bold if it is raised."""
     return [
         (one.sign, f"**{one.light}**" if one.is_raised else str(one.light), one.evidence, one.remedy or "–")
         for one in findings

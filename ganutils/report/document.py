@@ -7,7 +7,7 @@ from typing import Any
 from ganutils.report import citations, pictures
 from ganutils.report.markdown import Outline, to_typst
 from ganutils.report.markup import array, call, code, code_expression, content, escape, expression, string
-from ganutils.report.notebook import Front, Parameter, front, is_unwritten, run_folder, tags
+from ganutils.report.notebook import Front, Parameter, front, is_unwritten, run_folder, shown_outputs, tags
 from ganutils.report.outputs import Block, Collected, collect
 from ganutils.report.tables import WIDEST
 from ganutils.report.typesetting import Source
@@ -70,11 +70,8 @@ def _add_cell(cell: Any, collected: Collected, outline: Outline, show_code: bool
         ) or "show-code" in marks
         if shown and cell.source.strip():
             collected.add(call("listing", code_expression(cell.source, block=True, lang="python")))
-        if not marks & {"hide", "remove_cell", "remove_output"}:
-            number = cell.get("execution_count") or "without a number"
-            hidden = "stream" if "hide-stream" in marks else None
-            outputs = [output for output in cell.outputs if output.output_type != hidden]
-            collect(outputs, number, collected, stream_lines=stream_lines)
+        number = cell.get("execution_count") or "without a number"
+        collect(shown_outputs(cell), number, collected, stream_lines=stream_lines)
         return
     if cell.cell_type == "markdown" and not marks & LEFT_OUT and not is_unwritten(cell):
         attachments = cell.get("attachments", {})

@@ -8,7 +8,7 @@ import mistune
 
 from ganutils.report.document import LEFT_OUT
 from ganutils.report.foreign import tidied
-from ganutils.report.notebook import heading, is_unwritten, tags
+from ganutils.report.notebook import heading, is_unwritten, shown_outputs, tags
 from ganutils.report.streams import plain_lines, without_ansi
 
 # A second fence: no scripts, and nothing from other places, whatever a notebook smuggles in.
@@ -40,8 +40,7 @@ def to_html(notebook: Any, name: str, problem: str) -> bytes:
 
 def _parts(cell: Any) -> list[str]:
     if cell.cell_type == "code":
-        hidden = tags(cell) & {"hide", "remove_cell", "remove_output"}
-        return [] if hidden else [_output(output) for output in cell.outputs]
+        return [_output(output) for output in shown_outputs(cell)]
     is_left_out = tags(cell) & (LEFT_OUT - {"abstract"}) or is_unwritten(cell)
     return [_markdown(cell.source)] if cell.cell_type == "markdown" and not is_left_out else []
 
@@ -52,7 +51,7 @@ def _output(output: Any) -> str:
     if output.output_type == "error":
         return _text(without_ansi(f"{output.ename}: {output.evalue}").split("\n"))
     about, data = output.metadata.ganutils, output.data
-    if about.get("role") == "caption" or any("widget-view" in kind for kind in data):
+    if any("widget-view" in kind for kind in data):
         return ""
     for kind in _PICTURES:
         if kind in data and (picture := _picture(kind, data[kind], str(about.get("alt", "")))):

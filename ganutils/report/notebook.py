@@ -77,6 +77,22 @@ def is_unwritten(cell: Any) -> bool:
     return "findings" in tags(cell) and "*Write here" in cell.source
 
 
+def shown_outputs(cell: Any) -> list[Any]:
+    """Return the outputs of a code cell that belong into a report, by its tags and their roles.
+
+    A figure carries its caption as metadata, and better pictures follow a live one.
+    """
+    marks = tags(cell)
+    if marks & {"hide", "remove_cell", "remove_output"}:
+        return []
+    hidden = "stream" if "hide-stream" in marks else None
+    return [output for output in cell.outputs if output.output_type != hidden and not _is_for_jupyter(output)]
+
+
+def _is_for_jupyter(output: Any) -> bool:
+    return output.get("metadata", {}).get("ganutils", {}).get("role") in ("caption", "live")
+
+
 def tagged(notebook: Any, tag: str) -> Any | None:
     """Return the first cell with this tag, or None."""
     return next((cell for cell in notebook.cells if tag in tags(cell)), None)

@@ -61,8 +61,6 @@ def _add_display(output: Any, number: Any, into: Collected, stream_lines: int) -
     about = output.metadata.get("ganutils", {})
     about = about if isinstance(about, dict) else {}
     role, data = about.get("role"), output.data
-    if role in ("caption", "live"):
-        return  # for readers in JupyterLab: a figure has its caption as metadata, and better pictures follow
     if role == "notice":
         _add_notice(_text(data.get("text/markdown", data.get("text/plain", ""))), into)
     elif role == "environment":

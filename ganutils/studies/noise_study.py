@@ -41,11 +41,11 @@ class Params(dcgan.Params):
     base_latents: int = knob(16, "latents over which an effect is averaged", may="change", ge=2, le=256)
     ranked: int = knob(3, "dimensions and directions shown from each ranking", may="change", ge=1, le=8)
     study_samples: int = knob(
-        1000, "images a prior for statistics, latents for components", may="change", ge=50, le=5000
+        1000, "images per prior for statistics; latents for components", may="change", ge=50, le=5000
     )
 
     measure_samples: int = knob(
-        0, "images a prior, and as many real ones, for FID and KID, 0: none", may="change", ge=0
+        0, "images per prior, and as many real ones, for FID and KID, 0: none", may="change", ge=0
     )
 
     def model_post_init(self, context: object, /) -> None:

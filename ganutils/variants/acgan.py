@@ -23,9 +23,11 @@ from ganutils.variants.dcgan import conv_generator, conv_trunk, trunk_channels
 class Params(RunParams):
     """ACGAN's parameters beside those that all runs share."""
 
-    learning_rate: float = knob(1.5e-4, "step size of both networks", gt=0, lt=1)
+    learning_rate: float = knob(1.5e-4, "learning rate of both networks", gt=0, lt=1)
 
-    width: int = knob(64, "channels beside the image; each stage inwards doubles them", ge=1, le=512)
+    width: int = knob(
+        64, "channels of the layer next to the image; each deeper layer doubles them", ge=1, le=512
+    )
     condition: Literal["product", "concat"] = knob(
         "product", "how a class enters the generator: product or concat"
     )

@@ -33,7 +33,9 @@ class Params(RunParams):
     """DCGAN's parameters beside those that all runs share."""
 
     network: Literal["conv", "dense"] = knob("conv", "conv (32 or 64 pixels) or dense (32 pixels)")
-    width: int = knob(64, "channels beside the image; each stage inwards doubles them", ge=1, le=512)
+    width: int = knob(
+        64, "channels of the layer next to the image; each deeper layer doubles them", ge=1, le=512
+    )
     d_norm: Literal["batch", "spectral", "none"] = knob(
         "batch", "normalisation of the conv discriminator: batch, spectral or none"
     )

@@ -25,10 +25,12 @@ class Params(RunParams):
     """The parameters of a Siamese discriminator beside those that all runs share."""
 
     classes: str = knob("cat,dog", "class names or indices, comma separated, empty: all")
-    learning_rate: float = knob(1e-4, "step size of both networks", gt=0, lt=1)
+    learning_rate: float = knob(1e-4, "learning rate of both networks", gt=0, lt=1)
 
     head: Literal["difference", "concat"] = knob("difference", "how a pair is judged: difference or concat")
-    width: int = knob(64, "channels beside the image; each stage inwards doubles them", ge=1, le=512)
+    width: int = knob(
+        64, "channels of the layer next to the image; each deeper layer doubles them", ge=1, le=512
+    )
     hidden: int = knob(256, "width of the dense layer over a pair's features", ge=1, le=4096)
     d_norm: Literal["batch", "spectral", "none"] = knob(
         "batch", "normalisation of the discriminator: batch, spectral or none"

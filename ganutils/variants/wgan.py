@@ -25,7 +25,7 @@ class Params(RunParams):
     The clipping paper uses RMSprop with 5e-5 instead: see the preset.
     """
 
-    learning_rate: float = knob(1e-4, "step size of both networks", gt=0, lt=1)
+    learning_rate: float = knob(1e-4, "learning rate of both networks", gt=0, lt=1)
     beta1: float = knob(0.0, "Adam's decay of the mean gradient", ge=0, lt=1)
     beta2: float = knob(0.9, "Adam's decay of the squared gradient; RMSprop's too", ge=0, lt=1)
     d_steps: int = knob(5, "critic updates for one generator update", ge=1, le=100)
@@ -33,7 +33,9 @@ class Params(RunParams):
     constraint: Literal["penalty", "clip"] = knob("penalty", "what keeps the critic smooth: penalty or clip")
     penalty: float = knob(10.0, "weight of the gradient penalty", gt=0)
     clip: float = knob(0.01, "bound of the critic's weights when clipping", gt=0)
-    width: int = knob(64, "channels beside the image; each stage inwards doubles them", ge=1, le=512)
+    width: int = knob(
+        64, "channels of the layer next to the image; each deeper layer doubles them", ge=1, le=512
+    )
 
     def model_post_init(self, context: object, /) -> None:
         """Check what two parameters forbid together."""

@@ -79,3 +79,17 @@ def test_nothing_runs_and_nothing_is_fetched(hostile):
     assert all(link.startswith(("http:", "https:", "#")) for link in links)
     assert sum(name == "http-equiv" for name in names) == 1
     assert "default-src 'none'" in next(value for value in values if "default-src" in value)
+
+
+def test_what_a_report_leaves_out_is_left_out_here_too():
+    printed = new_output("stream", name="stdout", text="downloaded 3 files")
+    live = shown({"text/plain": "moving picture"}, role="live")
+    caption = markdown_output("said twice", role="caption")
+    cells = [
+        code("1", printed, live, caption, markdown_output("a table"), tags=["hide-stream"]),
+        code("2", new_output("stream", name="stdout", text="printed text")),
+        code("3", markdown_output("hidden text"), tags=["remove_output"]),
+    ]
+    page = to_html(new_notebook(cells=cells), "n", "why").decode()
+    assert [text in page for text in ("a table", "printed text")] == [True, True]
+    assert not [text for text in ("downloaded", "moving", "said twice", "hidden") if text in page]
