@@ -18,7 +18,7 @@ class Terms:
     """Named scalar losses, whose sum is minimised, and scalars that are only watched.
 
     The names become history columns and legends. Those of losses begin with `d_` or `g_`: by that the live
-    picture, comparisons and the diagnosis know them. `diagnosis/curves.py` lists the other names with a meaning.
+    picture, comparisons and the diagnosis know them. `diagnosis/curves.py` lists other names with a meaning.
     """
 
     losses: dict[str, Tensor]
