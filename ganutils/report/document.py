@@ -110,6 +110,9 @@ def _arranged(blocks: list[Block]) -> list[str]:
         if block.kind == "text":
             parts.append(block.markup)
             continue
+        if block.kind == "long":
+            parts.append(call("staying", str(len(parts)), string("table"), content(block.markup)))
+            continue
         heading = parts[-1].rpartition("\n")[2] if parts else ""
         share, body = block.share, content(block.markup)
         paired = bool(rest) and rest[0].kind == block.kind and share + rest[0].share <= _BESIDE[block.kind]
@@ -117,7 +120,7 @@ def _arranged(blocks: list[Block]) -> list[str]:
             other = rest.pop(0)
             body = expression("pair", body, content(other.markup), f"{share / other.share:.3f}")
         # A heading with nothing but figures below it would stand empty if they floated.
-        text = next((other.markup for other in rest if other.kind == "text"), "")
+        text = next((other.markup for other in rest if other.kind in ("text", "long")), "")
         headed = _level(heading) < _TEXT
         fixed = headed and (not text or _level(text) <= _level(heading))
         known = {"fixed": fixed, "headed": headed, "wide": paired or share > WIDEST}

@@ -17,7 +17,10 @@ _SHOWN = ("text/markdown", "text/latex", "text/plain")
 
 @dataclass
 class Block:
-    """A piece of the report's body; "image" and "table" may move, and take a `share` of the text's width."""
+    """A piece of the report's body.
+
+    An "image" and a "table" may move, and take a `share` of the text's width; a "long" table stays.
+    """
 
     markup: str
     kind: str = "text"
@@ -94,8 +97,8 @@ def _add_table(text: str, caption: str, into: Collected) -> None:
     markup, table = to_typst(text, caption=caption), tables.shape(text)
     if table and table.whole:
         into.body.append(Block(markup, "table", table.share))
-    else:
-        into.add(markup)
+    elif markup:
+        into.body.append(Block(markup, "long" if table else "text"))
 
 
 def _add_notice(text: str, into: Collected) -> None:

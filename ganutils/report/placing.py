@@ -31,6 +31,32 @@ def floating(spots_of: Callable[[set[int]], Spots]) -> set[int]:
     return chosen
 
 
+def waiting(spots_of: Callable[[set[int]], Spots]) -> set[int]:
+    """Return the numbers of the figures before which all that floats must have found its place.
+
+    Typst lets a small float take room that a larger one before it did not fit into, so that numbers get
+    out of order. `spots_of` typesets the report with figures that wait and returns where each stands:
+    {"figure": number, "kind": "image" or "table", "landed": page}.
+    """
+    chosen: set[int] = set()
+    for _ in range(TRIES):
+        late = _overtaking(spots_of(chosen))
+        if late is None or late in chosen:
+            break
+        chosen.add(late)
+    return chosen
+
+
+def _overtaking(spots: Spots) -> int | None:
+    furthest: dict[str, int] = {}
+    for spot in spots:
+        kind, page = spot["kind"], spot["landed"]
+        if page < furthest.get(kind, 0):
+            return spot["figure"]
+        furthest[kind] = page
+    return None
+
+
 def spanning(spots_of: Callable[[set[int]], Spots]) -> set[int]:
     """Return the numbers of the narrow figures of a paper that shall span both columns.
 

@@ -4,12 +4,13 @@ import importlib.util
 import json
 import shutil
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
-from ganutils.report.placing import floating, spanning
+from ganutils.report.placing import floating, spanning, waiting
 
 
 class TypesettingError(RuntimeError):
@@ -41,9 +42,9 @@ def typeset(source: Source, *, standards: list[str], timestamp: int) -> tuple[by
         (root / "main.typ").write_text(source.markup, encoding="utf-8")
         inputs = root / "inputs.json"
 
-        def spots(figures: set[int]) -> list[dict]:
-            numbers = [str(figure) for figure in sorted(figures)]
-            inputs.write_text(json.dumps({"layout": source.layout, "chosen": numbers}))
+        def spots(chosen: Iterable[int], waits: Iterable[int] = ()) -> list[dict]:
+            given = {"chosen": [*map(str, sorted(chosen))], "waiting": [*map(str, sorted(waits))]}
+            inputs.write_text(json.dumps({"layout": source.layout, **given}))
             return json.loads(compiler.query("<spot>", field="value"))
 
         try:
@@ -56,8 +57,11 @@ def typeset(source: Source, *, standards: list[str], timestamp: int) -> tuple[by
                 package_path=root,
                 package_cache_path=root,
             )
-            choose = spanning if source.layout == "paper" else floating
-            spots(choose(spots))  # leaves the last choice as the inputs
+            if source.layout == "paper":
+                spots(spanning(spots))  # leaves the last choice as the inputs
+            else:
+                chosen = floating(spots)
+                spots(chosen, waiting(lambda waits: spots(chosen, waits)))
             pdf, warnings = compiler.compile_with_warnings(
                 format="pdf", pdf_standards=standards, timestamp=timestamp
             )

@@ -3,9 +3,9 @@
 import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 from pages import LAYOUTS, PAGE, export, place, widths_of_pictures, words
-from report_cells import code, grid, shown
+from report_cells import code, grid, markdown_output, shown
 
-from ganutils.report.placing import MOST_GAP, PAGE_BOTTOM, PAGE_TOP, TRIES, floating, spanning
+from ganutils.report.placing import MOST_GAP, PAGE_BOTTOM, PAGE_TOP, TRIES, floating, spanning, waiting
 
 
 def test_a_narrow_picture_of_a_paper_stands_in_a_column_with_its_caption():
@@ -126,3 +126,33 @@ def test_no_figure_overtakes_a_floating_one():
         return [first, spot(2, 1, (1, 24), 2.0)]
 
     assert floating(spots_of) == {1, 2}
+
+
+def test_what_overtook_waits_until_its_order_is_right():
+    """The third takes the room that the second, which is larger, did not fit into."""
+    kinds = {1: "table", 2: "table", 3: "table", 4: "image"}
+
+    def spots(waits):
+        pages = {1: 1, 2: 2, 3: 2 if 3 in waits else 1, 4: 1}
+        return [{"figure": number, "kind": kind, "landed": pages[number]} for number, kind in kinds.items()]
+
+    assert waiting(spots) == {3}
+    kinds[3] = "image"
+    assert waiting(spots) == set()
+
+
+def test_a_table_that_stays_does_not_overtake_one_that_floats():
+    def table(rows, width):
+        lines = [f"| {'x ' * width} | y |"] * rows
+        return "\n".join(("| h | k |", "| --- | --- |", *lines))
+
+    outputs = [
+        markdown_output(table(20, 3), role="table", caption="Long."),
+        markdown_output(table(1, 120), role="table", caption="Wide."),
+    ]
+    text = new_markdown_cell("# T\n\n## S\n\n" + "Text before tables. " * 160)
+    cells = [text, *(code("1", output) for output in outputs), new_markdown_cell("Words again. " * 300)]
+    reader = export(new_notebook(cells=cells))
+    first, second = place(reader, "Table 1. Long."), place(reader, "Table 2. Wide.")
+    assert (first[0], -first[2]) < (second[0], -second[2])
+    assert first[0] == 1
