@@ -115,7 +115,7 @@ def metric(runs: Sequence[FinishedRun], scales: dict[Scale, Title], spent: str) 
 
     `scales` maps each metric and protocol to the title of its panel.
     """
-    across = min(2, len(scales))
+    across = 3 if len(scales) > 4 else min(2, len(scales))
     down = -(-len(scales) // across)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 1.6 * down + 0.5), layout="constrained")
