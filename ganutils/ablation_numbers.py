@@ -37,7 +37,8 @@ class Quantity:
 
 def shared_terms(runs: Sequence[FinishedRun], side: str) -> list[str]:
     """Return the loss terms of the discriminator, `d`, or the generator, `g`, that all runs have."""
-    return [name for name in runs[0].terms(side) if all(name in run.terms(side) for run in runs)]
+    first, *others = (run.history.losses(side) for run in runs)
+    return [name for name in first if all(name in names for names in others)]
 
 
 def losses(runs: Sequence[FinishedRun]) -> list[Quantity]:
@@ -135,7 +136,7 @@ def confidence(history: History) -> float | None:
 
 def _generator(history: History) -> tuple[np.ndarray, np.ndarray]:
     """Return epochs and values of the generator's loss, the sum of its terms."""
-    columns = [history.column(n) for n in history.names() if n.startswith("g_") and n != "g_grad"]
+    columns = [history.column(name) for name in history.losses("g")]
     return (columns[0][0], np.sum([y for _, y in columns], axis=0)) if columns else (np.empty(0), np.empty(0))
 
 

@@ -30,7 +30,7 @@ def losses(runs: Sequence[FinishedRun]) -> Figure:
     A term has the same colour in each row. Every panel has its own vertical axis, which holds 99 of 100
     recorded values: losses of different objectives have no common scale.
     """
-    names = list(dict.fromkeys(name for side in "dg" for run in runs for name in run.terms(side)))
+    names = list(dict.fromkeys(name for side in "dg" for run in runs for name in run.history.losses(side)))
     height = min(_TALLEST, 0.8 + max(1.0, 1.9 - 0.15 * len(runs)) * len(runs))
     with mpl.rc_context({**STYLE, "axes.titlesize": 8, "xtick.labelsize": 7, "ytick.labelsize": 7}):
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
@@ -50,7 +50,7 @@ def losses(runs: Sequence[FinishedRun]) -> Figure:
 
 
 def _terms(axis: Axes, run: FinishedRun, side: str, names: Sequence[str]) -> dict[str, Line2D]:
-    columns = {name: run.history.column(name) for name in run.terms(side)}
+    columns = {name: run.history.column(name) for name in run.history.losses(side)}
     for name, (x, y) in columns.items():
         draw_line(axis, x, y, name, names.index(name))
     hold_most(axis, [y for _, y in columns.values()])

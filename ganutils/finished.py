@@ -80,10 +80,6 @@ class FinishedRun:
             return float(np.interp(epoch, ends, minutes)) * beyond
         return round(np.interp(epoch, ends, [0, *(row[what] for row in rows)]) * beyond)
 
-    def terms(self, side: str) -> list[str]:
-        """Return the names of the loss terms of the discriminator, `d`, or the generator, `g`."""
-        return [name for name in self.history.names() if name.startswith(f"{side}_") and name[2:] != "grad"]
-
     @property
     def sample_epochs(self) -> list[int]:
         """The epochs with a sample grid."""
@@ -99,7 +95,7 @@ class FinishedRun:
     def _known_params(self) -> RunParams | None:
         # A run of a variant that is gone, or has changed its parameters, can still be looked at.
         try:
-            return variants.get(self.described["variant"]).Params(**self.described["params"])
+            return variants.params_of(self.folder)
         except ParameterError:
             return None
 

@@ -67,6 +67,12 @@ def means(rows: Iterable[Row]) -> Row:
     return {name: sum(column) / len(column) for name, column in columns.items()}
 
 
+def is_loss(name: str, side: str = "") -> bool:
+    """Say whether a column is a loss term: of the discriminator, `d`, of the generator, `g`, or of either."""
+    network, _, term = name.partition("_")
+    return network in ("d", "g") and term not in ("", "grad") and side in ("", network)
+
+
 @dataclass(frozen=True)
 class History:
     """What a run recorded: `updates` has a row for each logged step, `epochs` one for each epoch.
@@ -101,6 +107,10 @@ class History:
     def names(self) -> list[str]:
         """Return the columns of the update rows, in order of first appearance."""
         return [name for name in self.updates.names() if name not in ("step", "epoch")]
+
+    def losses(self, side: str = "") -> list[str]:
+        """Return the columns that are loss terms: of the discriminator, `d`, the generator, `g`, or both."""
+        return [name for name in self.names() if is_loss(name, side)]
 
     def epoch_mean(self, name: str, epoch: int) -> float:
         """Return the mean of a column over one epoch (from 1), NaN where nothing was recorded."""

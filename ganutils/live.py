@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ganutils.figures import blocks_of, hold_most
-from ganutils.history import History, Row
+from ganutils.history import History, Row, is_loss
 from ganutils.places import Place
 from ganutils.sheets import Grid, tiles
 from ganutils.style import STYLE, look
@@ -37,13 +37,13 @@ class LiveFigure:
         self._lines: dict[str, list[tuple[float, float]]] = {}
         self._picture: _Picture | None = None
         self._due = 0.0
-        for name in filter(_is_loss, history.updates.names()):
+        for name in history.losses():
             epochs, _, _, sums, counts = blocks_of(*history.column(name), most=MOST_POINTS // 2)
             self._lines[name] = list(zip(epochs.tolist(), (sums / counts).tolist(), strict=True))
 
     def add(self, row: Row) -> None:
         """Take a row of losses."""
-        for name in filter(_is_loss, row):
+        for name in filter(is_loss, row):
             line = self._lines.setdefault(name, [])
             while line and line[-1][0] >= row["epoch"]:  # training went back to a checkpoint
                 line.pop()
@@ -120,10 +120,6 @@ class _Picture:
             # Level 1: the picture travels no further than to the browser, speed counts more than bytes.
             self.figure.savefig(content, format="png", dpi=_DPI, pil_kwargs={"compress_level": 1})
         return content.getvalue()
-
-
-def _is_loss(name: str) -> bool:
-    return name.startswith(("d_", "g_")) and not name.endswith("_grad")
 
 
 def _middle(first: tuple[float, float], second: tuple[float, float]) -> tuple[float, float]:

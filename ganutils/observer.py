@@ -1,11 +1,9 @@
-"""What is drawn and scored from a generator between updates; training does not notice."""
+"""What is drawn from a generator between updates; training does not notice."""
 
 from typing import TYPE_CHECKING
 
 from torch import nn
 
-from ganutils.data import Dataset
-from ganutils.monitor import Monitor, Score
 from ganutils.objective import Gan
 from ganutils.params import RunParams
 from ganutils.runs import RunDir
@@ -21,16 +19,14 @@ if TYPE_CHECKING:
 class Observer:
     """Looks at the generator of a running training."""
 
-    def __init__(self, state: TrainState, gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> None:
+    def __init__(self, state: TrainState, gan: Gan, params: RunParams, run: RunDir) -> None:
         self._state, self._gan, self._params, self._run = state, gan, params, run
-        self._steps_per_epoch = len(dataset) // params.batch_size
-        self._monitor = Monitor(run, dataset, gan, params)
 
     def draw(self) -> Grid:
         """Return images at the latents that are kept for looking."""
-        done = self._state.step / self._steps_per_epoch
+        done = self._state.step / self._run.steps_per_epoch
         title = f"epoch {done:.0f}" if done.is_integer() else f"epoch {done:.2f}"
-        return fixed_samples(self._sampler(), self._gan.prior, self._params, title)
+        return fixed_samples(self.sampler(), self._gan.prior, self._params, title)
 
     def sample(self, *names: str) -> None:
         """Write the images as the latest ones and under further names."""
@@ -44,27 +40,12 @@ class Observer:
 
         return LiveFigure(self._run.history(), self.draw)
 
-    def is_scored(self, epoch: int) -> bool:
-        """Say whether an epoch is due for a score."""
-        return self._monitor.is_due(epoch)
-
-    def score(self, epoch: int) -> Score | None:
-        """Return the score after an epoch, if it gets one."""
-        return self._monitor.score(epoch, self._sampler, self._state.epoch_seconds)
-
-    def keep(self, score: Score) -> None:
-        """Write a score into the run folder, once its epoch is in the history."""
-        self._monitor.keep(score)
-
-    def best_epoch(self) -> int:
-        """Return the epoch with the best score; 0 if there is none."""
-        return self._monitor.best_epoch()
-
     def sample_best(self) -> None:
         """Write the images of the best score."""
         self._run.save_grid("best", self.draw())
 
-    def _sampler(self) -> nn.Module:
+    def sampler(self) -> nn.Module:
+        """Return the generator that draws: the trained one, or its average with statistics of its own."""
         if self._state.average is not None:
             recalibrate(self._state.sampler, self._gan.prior, stream(self._params.seed, "recalibration"))
         return self._state.sampler

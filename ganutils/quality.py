@@ -90,12 +90,23 @@ def score_curve(scores: list[Measurement]) -> Figure:
     return figure
 
 
-def nearest_images(run: RunDir, dataset: Dataset, params: RunParams) -> Figure:
-    """Draw generated images above the training images that are nearest by pixels, and by features.
+def show_nearest(run: RunDir, dataset: Dataset, params: RunParams) -> None:
+    """Show generated images above the training images that are nearest to them, by pixels and by features.
 
     Pixels are compared with all training images. Features are compared with those that the metrics
     have embedded, if anything was measured.
     """
+    show(
+        nearest_images(run, dataset, params),
+        caption="Is it memory? Generated images above the training images that are nearest to them, by "
+        "pixels among all of them, and by features, if metrics were measured, among those that the metrics "
+        "know. Copies would stand out as equal pictures.",
+        alt="Rows of images: generated ones, and below each its nearest training images.",
+    )
+
+
+def nearest_images(run: RunDir, dataset: Dataset, params: RunParams) -> Figure:
+    """Draw what `show_nearest` shows."""
     latest = run.latest()
     places = [round(i * (len(latest.images) - 1) / (_SHOWN - 1)) for i in range(_SHOWN)]
     drawn = latest.images[places]

@@ -17,10 +17,10 @@ _FLUSH_SECONDS = 1.0
 class Recorder:
     """Averages `log_every` steps to a row; reads the device's scalars about once a second."""
 
-    def __init__(self, run: RunDir, log_every: int, steps_per_epoch: int) -> None:
+    def __init__(self, run: RunDir, log_every: int) -> None:
         self._run = run
         self._every = log_every
-        self._steps_per_epoch = steps_per_epoch
+        self._steps_per_epoch = run.steps_per_epoch
         self._pending: list[tuple[int, dict[str, Tensor]]] = []
         self._flushed = time.monotonic()
         self._rows: list[Row] = []  # of the running epoch

@@ -40,6 +40,11 @@ _GRID = re.compile(r"epoch-(\d+)\.png")
 _MOMENT = 2.0  # seconds to wait while another process prepares the folder
 
 
+def epoch_sheet(epoch: int) -> str:
+    """Return the name of the sample grid of an epoch, without its ending."""
+    return f"epoch-{epoch:05d}"
+
+
 class RunDir:
     """The folder of one run; `open` makes or finds it, `RunDir(path)` reads a finished one.
 
@@ -108,6 +113,11 @@ class RunDir:
     def name(self) -> str:
         """The folder's name."""
         return self.path.name
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Discriminator updates in an epoch; images that fill no batch are left out."""
+        return self.described["data"]["count"] // self.described["params"]["batch_size"]
 
     @property
     def is_copy(self) -> bool:
@@ -189,7 +199,7 @@ class RunDir:
 
     def samples(self, epoch: int) -> Grid:
         """Return the sample grid of an epoch; the same latents at every epoch."""
-        return self.load_grid(f"epoch-{epoch:05d}")
+        return self.load_grid(epoch_sheet(epoch))
 
     def latest(self) -> Grid:
         """Return the newest samples: of the last grid, or of the moment when training stopped.

@@ -50,8 +50,7 @@ def _write(run: RunDir, folder: Path, every: int) -> None:
     for name in _WHOLE:
         if (run.path / name).exists():
             shutil.copy(run.path / name, folder)
-    steps_per_epoch = run.described["data"]["count"] // run.described["params"]["batch_size"]
-    append_rows(folder / "history.jsonl", averaged(run.history().updates, every, steps_per_epoch))
+    append_rows(folder / "history.jsonl", averaged(run.history().updates, every, run.steps_per_epoch))
     described = {**run.described, "copy": {"every": every}}
     write_atomic(folder / "params.json", json.dumps(described, indent=2).encode())
 

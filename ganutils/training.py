@@ -12,13 +12,14 @@ from ganutils.errors import DivergedError, RunError
 from ganutils.hardware import SMALLER, choose, own_random, telling_memory
 from ganutils.history import History
 from ganutils.measurements import drop_later
+from ganutils.monitor import Monitor
 from ganutils.objective import Gan
 from ganutils.observer import Observer
 from ganutils.params import RunParams, is_sampled
 from ganutils.progress import Progress
 from ganutils.recorder import Recorder
 from ganutils.resuming import state_to_resume
-from ganutils.runs import RunDir
+from ganutils.runs import RunDir, epoch_sheet
 from ganutils.state import TrainState
 from ganutils.stopping import StopSignal
 from ganutils.streams import stream
@@ -35,10 +36,9 @@ def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History
     for a device that is not there or cannot do the precision, `RunError` when a loss is not finite (see
     `on_nan`), when memory does not suffice, or when another process trains here.
     """
-    steps_per_epoch = len(dataset) // params.batch_size
     stamp = run.checkpoints.stamp
-    checkpoint = state_to_resume(run, params, steps_per_epoch)
-    if checkpoint is not None and checkpoint["step"] >= params.epochs * steps_per_epoch:
+    checkpoint = state_to_resume(run, params)
+    if checkpoint is not None and checkpoint["step"] >= params.epochs * run.steps_per_epoch:
         print(f"{run.name} is finished: {params.epochs} epochs read, nothing trained.")
         return run.history()
     device = choose(params).device
@@ -46,7 +46,7 @@ def train(gan: Gan, dataset: Dataset, params: RunParams, run: RunDir) -> History
     try:
         with memory, run.locked(), own_random(device):
             if run.checkpoints.stamp != stamp:  # another process trained here meanwhile
-                checkpoint = state_to_resume(run, params, steps_per_epoch)
+                checkpoint = state_to_resume(run, params)
             torch.manual_seed(params.seed)
             loop = _Loop(gan, dataset, params, run)
             if checkpoint is not None:
@@ -86,10 +86,11 @@ class _Loop:
         self.state = TrainState(gan, params, self.hardware.device)
         self.update = Update(gan, self.state, dataset, params, self.hardware)
         self.images = len(dataset)
-        self.steps_per_epoch = self.images // params.batch_size
-        self.recorder = Recorder(run, params.log_every, self.steps_per_epoch)
+        self.steps_per_epoch = run.steps_per_epoch
+        self.recorder = Recorder(run, params.log_every)
         self.stop = StopSignal(params.max_minutes)
-        self.observer = Observer(self.state, gan, dataset, params, run)
+        self.observer = Observer(self.state, gan, params, run)
+        self.monitor = Monitor(run, dataset, gan, params)
 
     def train(self) -> None:
         state, epochs = self.state, self.params.epochs
@@ -125,7 +126,7 @@ class _Loop:
         step = self.state.step
         self.run.cut_history(step)
         drop_later(self.run, step / self.steps_per_epoch)
-        if step and self.observer.best_epoch() * self.steps_per_epoch == step:
+        if step and self.monitor.best_epoch() * self.steps_per_epoch == step:
             # best.pt may hold a later state, which will be trained again.
             self.observer.sample_best()
             self._save(is_best=True)
@@ -169,7 +170,7 @@ class _Loop:
         state.rollbacks = rollbacks
         state.scale_learning_rate(1.0)
         self.forget_later()
-        self.recorder = Recorder(self.run, self.params.log_every, self.steps_per_epoch)
+        self.recorder = Recorder(self.run, self.params.log_every)
         self._save()
         done = state.step / self.steps_per_epoch
         print(f"WARNING: {error.what}. Back to epoch {done:.2f}, at half the learning rate.")
@@ -186,11 +187,11 @@ class _Loop:
             ),
         }
         if is_sampled(epoch, self.params.sample_epochs) or epoch == self.params.epochs:
-            self.observer.sample(f"epoch-{epoch:05d}")
+            self.observer.sample(epoch_sheet(epoch))
             state.sampled_epoch = epoch
-        if self.observer.is_scored(epoch):
+        if self.monitor.is_due(epoch):
             self.progress.wait("scoring")
-        score = self.observer.score(epoch)
+        score = self.monitor.score(epoch, self.observer.sampler, state.epoch_seconds)
         if score is not None:
             row["score_seconds"] = score.seconds
             self.progress.score = str(score)
@@ -198,7 +199,7 @@ class _Loop:
         self.progress.advance(state.step, self.recorder.recent)
         state.epoch_seconds = 0.0
         if score is not None:
-            self.observer.keep(score)
+            self.monitor.keep(score)
         is_best = score is not None and score.is_best
         if is_best:
             self.observer.sample_best()

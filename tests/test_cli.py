@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import ganutils
 from ganutils.cli import _check, main, read_values
 from ganutils.errors import ParameterError
 from ganutils.params import parameters_cell
@@ -125,3 +126,19 @@ def test_params_prints_the_cell(capsys):
 def test_help_starts_without_torch():
     code = "import sys, ganutils.cli; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_package_loads_nothing_before_it_is_used():
+    code = (
+        "import sys, ganutils; loaded = {'torch', 'numpy', 'matplotlib', 'IPython', 'nbconvert', 'openvino'} "
+        "& sys.modules.keys(); assert not loaded, loaded; ganutils.load_dataset; "
+        "assert 'torch' in sys.modules and 'matplotlib' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_name_of_the_package_can_be_loaded():
+    assert "train" in ganutils.__all__
+    for name in ganutils.__all__:
+        found = getattr(ganutils, name)
+        assert getattr(found, "__name__", "").rpartition(".")[2] == name

@@ -143,12 +143,6 @@ def everything(updates=2000):
     return record(updates, **both, d_real=1 - column, d_fake=1 - column, g_fake=1 + column, g_grad=1 + column)
 
 
-def test_rows_that_were_recorded_twice_count_once():
-    once = everything()
-    twice = History([*once.updates[:1500], *once.updates[1000:]], [])
-    assert diagnose(twice, {"epochs": 20}) == diagnose(once, {"epochs": 20})
-
-
 @pytest.mark.parametrize("every", [5, 7, 20, 33])
 def test_lights_do_not_depend_on_how_often_rows_were_logged(every):
     """Rows end with the epoch as the recorder's do: at 33 a row, each epoch ends in a row of one update."""

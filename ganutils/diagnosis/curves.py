@@ -58,15 +58,12 @@ class Blocks(NamedTuple):
 
 
 class Curves:
-    """The columns of a history; rows that a resumed run recorded twice count once, as the last one says."""
+    """The columns of a history, and their means over blocks of updates."""
 
     def __init__(self, history: History) -> None:
         self._rows = history.updates
-        steps = self._rows.column("step")[::-1]
-        self.steps, back = np.unique(steps, return_index=True)
-        self._kept = len(steps) - 1 - back
-        self.epochs = self.column("epoch")
-        self.names = history.names()
+        self.steps, self.epochs = self.column("step"), self.column("epoch")
+        self.names, self.terms = history.names(), history.losses()
         self._updates = np.diff(self.steps, prepend=0)  # in each row
         self._numbers = _block_numbers(self._updates)
 
@@ -75,7 +72,7 @@ class Curves:
 
     def column(self, name: str) -> np.ndarray:
         """Return a column (N,), NaN where a row lacks it."""
-        return self._rows.column(name)[self._kept].astype(float)
+        return self._rows.column(name).astype(float)
 
     def blocks(self, values: str | np.ndarray) -> Blocks:
         """Return a column, or values (N,) of rows, in blocks of 20 updates, or of a row if it has more."""
@@ -88,24 +85,6 @@ class Curves:
         means = np.add.reduceat(values[kept] * weights, starts) / np.add.reduceat(weights, starts)
         ends = kept[[*(starts[1:] - 1), -1]]
         return Blocks(self.epochs[ends], means)
-
-    def first_infinite(self) -> tuple[str, float] | None:
-        """Return the name and epoch of the first infinite value; a NaN counts as not recorded."""
-        found = [
-            (np.isinf(self.column(name)).argmax(), name) for name in self.names if self._has_infinite(name)
-        ]
-        if not found:
-            return None
-        place, name = min(found)
-        return name, float(self.epochs[place])
-
-    def _has_infinite(self, name: str) -> bool:
-        return bool(np.isinf(self.column(name)).any())
-
-    @property
-    def terms(self) -> list[str]:
-        """Names of the loss terms of both networks."""
-        return [name for name in self.names if name[:2] in ("d_", "g_") and name[2:] != "grad"]
 
     @property
     def probabilities(self) -> tuple[str, str] | None:

@@ -55,9 +55,6 @@ def exploding_values(case: Case) -> Finding:
         "`precision: fp32`",
         "`on_nan: rollback`",
     )
-    if broken := curves.first_infinite():
-        name, epoch = broken
-        return Finding(sign, Light.RED, f"`{name}` is infinite at epoch {epoch_name(epoch)}.", remedy)
     peaks = [_peak(case, name) for name in (*curves.terms, "d_grad", "g_grad") if name in curves]
     if not peaks:
         return Finding(sign, Light.GREY, "Cannot be judged: the history has no losses and no gradients.")

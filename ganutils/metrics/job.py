@@ -79,8 +79,8 @@ def protocol(n_fake: int, reference: Reference, inception: Inception) -> Protoco
 
 def prepare(run: RunDir, samples: int, real: int, weights: str, device: str, best: bool) -> Job:
     """Return the job of measuring a run; see `measure` for arguments and errors."""
-    params = {**run.described["params"], "device": device, "precision": "fp32", "deterministic": False}
-    where = choose(variants.get(run.described["variant"]).Params(**params)).device
+    params = variants.params_of(run, device=device, precision="fp32", deterministic=False)
+    where = choose(params).device
     state = run.checkpoints.load_best() if best else run.checkpoints.load()  # once: the run may go on
     if state is None:
         raise run.missing_checkpoint()
@@ -100,9 +100,8 @@ def _epoch(run: RunDir, state: State) -> int | float:
     """Return the epochs that a checkpoint has passed, a fraction if it was made within one."""
     if not state["step"]:
         raise RunError(f"run={str(run)!r}: has no update yet. Train it first.")
-    per_epoch = run.described["data"]["count"] // run.described["params"]["batch_size"]
-    epochs, rest = divmod(state["step"], per_epoch)
-    return round(state["step"] / per_epoch, 4) if rest else epochs
+    epochs, rest = divmod(state["step"], run.steps_per_epoch)
+    return round(state["step"] / run.steps_per_epoch, 4) if rest else epochs
 
 
 def _checked(name: str, value: int, default: int, most: int = _MOST) -> int:

@@ -40,7 +40,7 @@ def training_images(run: RunDir) -> Reference:
 
     Raises `DataError` if they are no longer there or are others now.
     """
-    params = _params(run)
+    params = variants.params_of(run)
     try:
         dataset = load_dataset(params)
     except (DataError, ParameterError) as error:
@@ -68,7 +68,7 @@ def floor(run: RunDir, reference: Reference, n: int) -> Floor:
     They come from the other split, against the whole reference; a data set without another split is
     divided at random, one half against the other.
     """
-    other = _other_split(_params(run), reference.dataset, n)
+    other = _other_split(variants.params_of(run), reference.dataset, n)
     if other is not None:
         return Floor(other.first(min(n, len(other))), f"{other.split} split", reference)
     dataset = reference.dataset
@@ -77,10 +77,6 @@ def floor(run: RunDir, reference: Reference, n: int) -> Floor:
     half = Reference(dataset.at(first), f"half of {reference.words}")
     rest = dataset.at(second)
     return Floor(rest.first(min(n, len(rest))), "other half of the reference", half)
-
-
-def _params(run: RunDir) -> RunParams:
-    return variants.get(run.described["variant"]).Params(**run.described["params"])
 
 
 def _words(dataset: Dataset, which: str) -> str:

@@ -14,7 +14,7 @@ from ganutils.names import nearest
 from ganutils.params import NotebookParams, knob
 from ganutils.paths import project_root, resolve
 from ganutils.run_folders import known_runs
-from ganutils.runs import RunDir
+from ganutils.runs import RunDir, epoch_sheet
 
 _OWN = "reports/runs/*"  # copies of the runs behind the kit's reports
 
@@ -130,7 +130,7 @@ def _problem(run: FinishedRun, params: Params) -> str:
     if not (done and run.sample_epochs):
         within = f" up to epoch {params.epochs}" if params.epochs else ""
         return f"{where!r} has no sample grid{within}; train it for an epoch, or leave it out"
-    last = f"epoch-{run.sample_epochs[-1]:05d}"
+    last = epoch_sheet(run.sample_epochs[-1])
     if damaged := [name for name in (last, "real") if not run.folder.has_grid(name)]:
         return f"{where!r} has a damaged samples/{damaged[0]}.png; leave it out"
     run.measurements  # noqa: B018  read here, to be told here

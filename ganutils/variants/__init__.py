@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,17 +43,22 @@ def build(params: RunParams, dataset: Dataset) -> Gan:
         return get(params.variant).build(params, len(dataset.classes))
 
 
+def params_of(run: RunDir, **others: Any) -> RunParams:
+    """Return a run's parameters, `others` in the place of its own; `ParameterError` if one is refused."""
+    described = run.described
+    return get(described["variant"]).Params(**{**described["params"], **others})
+
+
 def load(run: RunDir, device: torch.device | str = "cpu", state: State | None = None) -> Gan:
     """Rebuild a run's trained networks, in eval mode; the generator is its moving average if it has one.
 
     They are those of the checkpoint `state`, by default of the last one. Raises `RunError` if there is none.
     """
-    described, state = run.described, state or run.checkpoints.load()
+    state = state or run.checkpoints.load()
     if state is None:
         raise run.missing_checkpoint()
-    variant = get(described["variant"])
-    params = variant.Params(**described["params"])
-    gan = variant.build(params, len(described["data"]["classes"]))
+    params = params_of(run)
+    gan = get(params.variant).build(params, len(run.described["data"]["classes"]))
     average = state.get("average")
     weights = state["generator"] if average is None else _without_wrapper(average)
     gan.generator.load_state_dict(weights)
