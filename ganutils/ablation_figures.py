@@ -17,7 +17,10 @@ from ganutils.style import COLOURS, DASHES, STYLE, WIDTH
 
 _POINTS = 200  # a longer history is drawn as the means of so many stretches
 _BASE, _REPEAT = "0.45", "0.7"
+_COLOURS = COLOURS[:-1]  # the last one is grey
 _NAME = 22  # characters in a line of the name of a row
+_DOT = {"marker": "o", "markersize": 4.5}
+_HOLLOW = {**_DOT, "markerfacecolor": "white"}
 
 
 def curves(runs: Sequence[AblationRun]) -> Figure:
@@ -55,20 +58,22 @@ def _line(run: AblationRun) -> dict[str, object]:
         return {"color": _BASE, "linewidth": 3.5}  # shows below a row that changes nothing
     if run.row.kind == "repeat":
         return {"color": _REPEAT, "linewidth": 1.0}
-    return {"color": _colour(run), "linestyle": DASHES[1 + run.number % (len(DASHES) - 1)]}
+    dashes, number = DASHES[1:], run.row.change
+    shift = number // len(_COLOURS) + (3 if run.row.kind == "without" else 0)
+    return {"color": _colour(run), "linestyle": dashes[(number + shift) % len(dashes)]}
 
 
-def _colour(run: AblationRun) -> object:
+def _colour(run: AblationRun) -> str:
+    """Return the colour of a run: that of a change where it is made alone and where it is left out."""
     own = {"base": _BASE, "repeat": _REPEAT}
-    colours = COLOURS[:-1]  # the last one is grey
-    return own.get(run.row.kind) or colours[(run.number - 2) % len(colours)]
+    return own.get(run.row.kind) or _COLOURS[run.row.change % len(_COLOURS)]
 
 
 def effects(runs: Sequence[AblationRun], quantities: Sequence[Quantity]) -> Figure:
     """Draw what each run has instead of the base: one panel per quantity, one dot per run, tied to the base.
 
-    A dotted line is the value of real images, a grey band holds the base and its other seeds. Quantities
-    that no run has are left out.
+    A dotted line is the value of real images, a grey band holds the base and its other seeds; dots of runs
+    that leave one change out are hollow. Quantities that no run has are left out.
     """
     drawn = [one for one in quantities if one.values]
     across = min(3, len(drawn))
@@ -91,7 +96,9 @@ def effects(runs: Sequence[AblationRun], quantities: Sequence[Quantity]) -> Figu
         }
         if not any(run.row.kind == "repeat" for run in runs):
             del marks["base with other seeds"]
-        figure.legend(marks.values(), marks.keys(), loc="outside lower center", ncols=3)
+        if any(run.row.kind == "without" for run in runs):
+            marks["all changes but one"] = Line2D([], [], color="0.3", linestyle="none", **_HOLLOW)
+        figure.legend(marks.values(), marks.keys(), loc="outside lower center", ncols=4)
     return figure
 
 
@@ -109,7 +116,8 @@ def _dots(axis: Axes, runs: Sequence[AblationRun], quantity: Quantity) -> None:
             continue
         if base is not None:
             axis.plot([base, value], [run.number] * 2, color=_colour(run), linewidth=1.2)
-        axis.plot(value, run.number, marker="o", markersize=4.5, color=_colour(run), linestyle="none")
+        mark = _HOLLOW if run.row.kind == "without" else _DOT
+        axis.plot(value, run.number, color=_colour(run), linestyle="none", **mark)
     if quantity.real is not None:
         axis.axvline(quantity.real, color="0.3", linestyle=":", linewidth=1)
     axis.set_title(quantity.name)

@@ -9,6 +9,7 @@ from ganutils.errors import ParameterError
 from ganutils.params import RunParams
 
 Values = Mapping[str, Any]
+ALL_BUT = "all but "  # begins the label of a row that leaves one change out
 Kind = Literal["base", "repeat", "single", "without", "all"]
 
 # Without these, rows would have no common images, length or sample grids.
@@ -23,6 +24,7 @@ class Row:
     label: str  # in tables and figures: "d_norm=spectral"
     folder: str  # of its run: "d_norm-spectral"
     params: RunParams
+    change: int | None = None  # number, from 0, of the change that it makes or lacks; of all: their count
 
 
 def plan(
@@ -47,23 +49,23 @@ def plan(
         )
     singles = _singles(rows[0], base, changes)
     rows += singles
-    ways: list[tuple[Kind, str, str, Sequence[Values]]] = []
+    ways: list[tuple[Kind, str, str, int, Sequence[Values]]] = []
     if without:
-        for row, change in zip(singles, changes, strict=True):
-            others = [other for other in changes if other is not change]
-            ways.append(("without", f"all but {row.label}", f"without-{row.folder}", others))
+        for number, row in enumerate(singles):
+            others = [*changes[:number], *changes[number + 1 :]]
+            ways.append(("without", f"{ALL_BUT}{row.label}", f"without-{row.folder}", number, others))
     if together:
-        ways.append(("all", "all changes", "all", changes))
-    for kind, label, folder, chosen in ways:
+        ways.append(("all", "all changes", "all", len(changes), changes))
+    for kind, label, folder, number, chosen in ways:
         params = _made(rows[0], base, _merged(chosen))
         if all(params != row.params for row in rows):
-            rows.append(Row(kind, label, folder, params))
+            rows.append(Row(kind, label, folder, params, number))
     return rows
 
 
 def _singles(base_row: Row, base: Values, changes: Sequence[Values]) -> list[Row]:
     rows = [base_row]
-    for change in changes:
+    for number, change in enumerate(changes):
         params = _made(base_row, base, change)
         same = next((row for row in rows if row.params == params), None)
         if same is base_row:
@@ -71,7 +73,7 @@ def _singles(base_row: Row, base: Values, changes: Sequence[Values]) -> list[Row
         if same is not None:
             raise _wrong(change, f"is the same as {same.label}; leave one of them out")
         settings = {name: getattr(params, name) for name in change}  # 2e-4 and 0.0002 are one folder
-        rows.append(Row("single", written(settings), file_name(settings), params))
+        rows.append(Row("single", written(settings), file_name(settings), params, number))
     return rows[1:]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import get_args
 
 from ganutils.ablation_numbers import Quantity
-from ganutils.ablation_plan import Kind
+from ganutils.ablation_plan import ALL_BUT, Kind
 from ganutils.comparison_metrics import Table
 from ganutils.params import RunParams
 from ganutils.studies.ablation import AblationRun, Study
@@ -59,14 +59,15 @@ def numbers(runs: Sequence[AblationRun], quantities: Sequence[Quantity]) -> Tabl
 def effects(runs: Sequence[AblationRun], quantities: Sequence[Quantity]) -> Table:
     """Return one row per quantity: the base, the change that moved it farthest, and what may relate them.
 
-    That is the value with all changes, beside the sum of the single moves, and the range over the seeds of
-    the base. No row where the base, or every single change, did not come to its end, and no sum where any
-    single change did not.
+    That is the value with all changes, beside the sum of the single moves; the change without which it is
+    farthest from that value; and the range over the seeds of the base. No row where the base, or every
+    single change, did not come to its end, and no sum where any single change did not.
     """
     ended = [run for run in runs if not run.diverged]
     of_kind = {kind: [run for run in ended if run.row.kind == kind] for kind in get_args(Kind)}
     header = ["Number", "Base", "Moved farthest by", "To"]
     header += ["All changes", "Single moves added up"] if of_kind["all"] else []
+    header += ["Missed most", "Without it"] if of_kind["all"] and of_kind["without"] else []
     header += ["Seeds of the base"] if of_kind["repeat"] else []
     if not of_kind["base"] or not of_kind["single"]:
         return [], tuple(header)
@@ -79,19 +80,26 @@ def effects(runs: Sequence[AblationRun], quantities: Sequence[Quantity]) -> Tabl
 def _effect(of_kind: dict[str, list[AblationRun]], quantity: Quantity, planned: int) -> tuple[str, ...]:
     write, base = quantity.write, quantity.values[of_kind["base"][0].number]
     singles = _values(of_kind["single"], quantity)
-    farthest = max(singles, key=lambda run: abs(singles[run] - base))
-    moved = farthest.name if singles[farthest] != base else "none"
-    told = [quantity.name, write(base), moved, write(singles[farthest])]
+    told = [quantity.name, write(base), *_farthest(singles, base, quantity)]
     if of_kind["all"]:
+        every = quantity.values.get(of_kind["all"][0].number)
         added = base + sum(value - base for value in singles.values())
-        told += [
-            write(quantity.values.get(of_kind["all"][0].number)),
-            write(added if len(singles) == planned else None),
-        ]
+        told += [write(every), write(added if len(singles) == planned else None)]
+        if of_kind["without"]:
+            told += _farthest(_values(of_kind["without"], quantity), every, quantity)
     if of_kind["repeat"]:
         seeds = [base, *_values(of_kind["repeat"], quantity).values()]
         told.append(f"{write(min(seeds))} to {write(max(seeds))}")
     return tuple(told)
+
+
+def _farthest(values: dict[AblationRun, float], start: float | None, quantity: Quantity) -> tuple[str, str]:
+    """Return the change of the run whose value is farthest from `start`, and that value."""
+    if start is None or not values:
+        return quantity.write(None), quantity.write(None)
+    run = max(values, key=lambda run: abs(values[run] - start))
+    change = run.name.removeprefix(ALL_BUT) if values[run] != start else "none"
+    return change, quantity.write(values[run])
 
 
 def _values(runs: Sequence[AblationRun], quantity: Quantity) -> dict[AblationRun, float]:

@@ -47,5 +47,9 @@ STYLE = {
 
 
 def look(number: int) -> dict[str, Any]:
-    """Return colour and dashes of the line `number` of a figure, counted from 0; eight differ in both."""
-    return {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number % len(DASHES)]}
+    """Return colour and dashes of the line `number` of a figure, counted from 0.
+
+    Eight differ in both; of more, up to 64, no two are equal in both.
+    """
+    rounds, place = divmod(number, len(COLOURS))
+    return {"color": COLOURS[place], "linestyle": DASHES[(place + rounds) % len(DASHES)]}

@@ -30,9 +30,9 @@ def rows(**values):
     return make(**values).plan()
 
 
-def finished(data, **ways):
+def finished(data, changes=CHANGES, **ways):
     """Write the finished runs of a plan on some images; what run n recorded grows with n."""
-    found = plan(dcgan.Params, BASE, CHANGES, **ways)
+    found = plan(dcgan.Params, BASE, changes, **ways)
     return [_written(data, number, row) for number, row in enumerate(found, 1)]
 
 

@@ -48,6 +48,45 @@ def test_effects_name_the_farthest_change_and_what_effects_would_add_up_to(made)
     assert rows == [("still", "7", "none", "7")]
 
 
+THREE = [{"ema": "0.5"}, {"beta1": "0"}, {"flip": "false"}]
+LEFT_OUT = Quantity("repeated", ".1%", {1: 0.8, 2: 0.7, 3: 0.3, 4: 0.8, 5: 0.2, 6: 0.6, 7: 0.1, 8: 0.1})
+
+
+def test_effects_name_the_change_that_is_missed_most(made):
+    runs = made(without=True, changes=THREE)
+    rows, header = ablation_tables.effects(runs, [LEFT_OUT])
+    assert header[6:] == ("Missed most", "Without it")
+    assert rows == [("repeated", "80.0%", "beta1=0.0", "30.0%", "10.0%", "20.0%", "beta1=0.0", "60.0%")]
+    still = Quantity("still", ".0f", dict.fromkeys(range(1, 9), 7.0))
+    ((*_, missed, without),), _ = ablation_tables.effects(runs, [still])
+    assert (missed, without) == ("none", "7")
+    unknown = Quantity("unknown", ".0f", {1: 1.0, 2: 2.0, 5: 3.0})
+    ((*_, missed, without),), _ = ablation_tables.effects(runs, [unknown])
+    assert (missed, without) == ("–", "–")
+
+
+def test_a_change_has_one_colour_and_rows_differ_in_their_lines(made):
+    names = ["ema=0.5", "beta1=0", "flip=false", "d_steps=2", "d_norm=spectral", "batch_size=10", "width=8"]
+    changes = [dict([name.split("=")]) for name in names]
+    runs = made(without=True, changes=changes, repeats=1)
+    assert len({str(ablation_figures._line(run)) for run in runs}) == 17
+    colours = [line.get_color() for line in ablation_figures.curves(runs).axes[0].lines]
+    assert colours[2:9] == colours[9:16]
+    assert len(set(colours[2:9])) == 7
+
+
+def test_dots_of_what_leaves_a_change_out_are_hollow(made):
+    figure = ablation_figures.effects(made(without=True, changes=THREE), [LEFT_OUT])
+    hollow = [
+        line.get_ydata()[0]
+        for line in figure.axes[0].lines
+        if line.get_marker() == "o" and line.get_markerfacecolor() == "white"
+    ]
+    assert hollow == [5, 6, 7]
+    (legend,) = figure.legends
+    assert "all changes but one" in [text.get_text() for text in legend.get_texts()]
+
+
 def test_moves_are_not_added_up_if_a_single_change_diverged(made):
     base, first, *others = made()
     lost = AblationRun(first.number, first.name, first.folder, row=first.row, diverged=True)

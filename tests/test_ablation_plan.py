@@ -40,6 +40,8 @@ def test_rows_that_would_repeat_another_are_left_out():
 def test_all_but_one():
     found = {row.label: row.params for row in rows(changes="ema=0.5; flip=false; beta1=0", without=True)}
     assert list(found)[4:] == ["all but ema=0.5", "all but flip=False", "all but beta1=0.0", "all changes"]
+    numbers = [row.change for row in rows(changes="ema=0.5; flip=false; beta1=0", without=True, repeats=1)]
+    assert numbers == [None, None, 0, 1, 2, 0, 1, 2, 3]
     left_out = found["all but flip=False"]
     assert (left_out.ema, left_out.flip, left_out.beta1) == (0.5, True, 0)
     only_without = rows(changes="ema=0.5; flip=false; beta1=0", without=True, together=False)

@@ -45,6 +45,7 @@ def test_eight_lines_differ_without_colour():
     assert len({str(look(number)["linestyle"]) for number in range(8)}) == 8
     assert [look(number)["color"] for number in range(8)] == list(COLOURS)
     assert look(0)["linestyle"] == DASHES[0] == "-"
+    assert len({str(look(number)) for number in range(64)}) == 64
 
 
 @pytest.mark.parametrize("sight", SIGHT)
