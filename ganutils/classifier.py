@@ -1,6 +1,5 @@
 """A small classifier of real images: an independent judge of what a conditional generator draws."""
 
-import contextlib
 import io
 import math
 import time
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from ganutils import paths
 from ganutils.data import Dataset, to_float
 from ganutils.data.batches import epoch_order, flip_some
-from ganutils.files import write_atomic
+from ganutils.files import keep
 from ganutils.hardware import choose, exact
 from ganutils.params import RunParams
 from ganutils.progress import clock
@@ -63,7 +62,9 @@ def train_classifier(dataset: Dataset, params: RunParams, epochs: int = 5) -> Cl
     if not _has_read(model, kept):
         with hardware.algorithms():
             _fit(model, dataset.images[chosen], dataset.labels[chosen], params, epochs)
-        _keep(model, kept)
+        content = io.BytesIO()
+        torch.save(model.state_dict(), content)  # on a full disk it would raise what is no OSError
+        keep(kept, lambda file: file.write_bytes(content.getvalue()))
     predicted = predict(model, dataset.images[held_out])
     right = (predicted == dataset.labels[held_out]).float().mean().item()
     return Classifier(model.eval(), right, len(held_out))
@@ -100,15 +101,6 @@ def _has_read(model: nn.Module, path: Path) -> bool:
     except Exception:  # torch raises nearly every type
         return False
     return True
-
-
-def _keep(model: nn.Module, path: Path) -> None:
-    content = io.BytesIO()
-    torch.save(model.state_dict(), content)
-    # The cache saves time and nothing else: a full or read-only disk must not stop a report.
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, content.getvalue())
 
 
 @exact()

@@ -3,8 +3,8 @@
 import errno
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PATIENCE = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2) if os.name == "nt" else ()  # seconds between tries
@@ -15,6 +15,17 @@ def write_atomic(path: Path, content: bytes) -> None:
     """Write a file so that a reader finds the old content or the new, never half of it."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+def keep(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` make a file of the cache, all of it or nothing.
+
+    The cache saves time and nothing else: a full or read-only disk stops nothing.
+    """
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            write(temporary)
 
 
 def make_folder(path: Path) -> None:

@@ -1,13 +1,12 @@
 """Decoded pictures of one folder or archive, and their file in the cache."""
 
-import contextlib
 import json
-import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+
+from ganutils.arrays import keep_arrays
 
 MAX_BYTES = 16 * 2**30  # of all arrays; the images of a run are half of it at most
 FORMAT_VERSION = 1  # raise it when the same pictures would decode to other pixels
@@ -24,24 +23,13 @@ class Decoded:
 
 
 def write(path: Path, decoded: Decoded) -> None:
-    """Write the cache file, all of it or nothing; a folder that cannot be written is no error."""
+    """Write the cache file."""
     facts = {"classes": decoded.classes, "splits": list(decoded.images), "skipped": decoded.skipped}
     arrays = {"facts": np.frombuffer(json.dumps(facts).encode(), np.uint8)}
     for split in decoded.images:
         arrays[f"images_{split}"] = decoded.images[split]
         arrays[f"labels_{split}"] = decoded.labels[split]
-    # The cache saves time and nothing else: a full or read-only disk must not stop a run.
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            try:
-                np.savez(file, **arrays)
-                file.close()
-                os.replace(file.name, path)
-            except BaseException:
-                file.close()  # Windows removes no open file
-                os.unlink(file.name)
-                raise
+    keep_arrays(path, **arrays)
 
 
 def read(path: Path, split: str) -> Decoded | None:

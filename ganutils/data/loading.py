@@ -17,6 +17,7 @@ from ganutils.data.layout import is_picture
 from ganutils.data.shapes import CLASSES as SHAPE_CLASSES
 from ganutils.data.shapes import shapes
 from ganutils.errors import ParameterError
+from ganutils.files import keep
 from ganutils.names import nearest
 from ganutils.params import RunParams
 
@@ -149,11 +150,8 @@ def _cifar10_or_fail_fast(folder: Path, split: str) -> Dataset:
 
 
 def _remember(marker: Path, reason: str) -> None:
-    try:
-        marker.parent.mkdir(parents=True, exist_ok=True)
-        marker.write_text(json.dumps({"url": cifar.source_url(), "reason": reason, "time": time.time()}))
-    except OSError:
-        pass  # without the marker the next run waits some seconds again
+    facts = {"url": cifar.source_url(), "reason": reason, "time": time.time()}
+    keep(marker, lambda file: file.write_text(json.dumps(facts)))
 
 
 def _remembered(marker: Path) -> str | None:

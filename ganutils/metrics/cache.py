@@ -1,6 +1,5 @@
 """Features of images, kept on disk by the content of each image: no image is embedded twice."""
 
-import contextlib
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ganutils import paths
-from ganutils.files import replacing
+from ganutils.arrays import keep_arrays
 from ganutils.metrics.inception import Inception
 from ganutils.metrics.network import FEATURES
 
@@ -77,11 +76,8 @@ class FeatureCache:
     def _write(self, keys: list[bytes], features: np.ndarray) -> None:
         file = self.folder / f"{hashlib.sha256(b''.join(keys)).hexdigest()[:32]}.npz"
         packed = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, _KEY_BYTES)
-        # The cache saves time and nothing else: a full or read-only disk must not stop a measurement.
-        with contextlib.suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with replacing(file) as temporary, temporary.open("wb") as opened:
-                np.savez(opened, keys=packed, features=features)
+        keep_arrays(file, keys=packed, features=features)
+        if file.exists():
             self._note(file, packed)
 
     def _note(self, file: Path, keys: np.ndarray | None) -> None:

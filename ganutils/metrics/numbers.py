@@ -1,6 +1,5 @@
 """All metrics of two sets of features, and the floor of them, kept on disk."""
 
-import contextlib
 import hashlib
 import json
 from collections.abc import Callable
@@ -9,7 +8,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from ganutils import paths
-from ganutils.files import write_atomic
+from ganutils.files import keep
 from ganutils.metrics.frechet import fid
 from ganutils.metrics.kid import kid
 from ganutils.metrics.manifolds import overlap
@@ -65,7 +64,5 @@ def kept(key: object, compute: Callable[[], dict[str, Number]]) -> dict[str, Num
         return {name: Number(*pair) for name, pair in json.loads(path.read_text()).items()}
     except (OSError, ValueError, TypeError, AttributeError):
         found = compute()
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, json.dumps(found, indent=2).encode())
+    keep(path, lambda file: file.write_text(json.dumps(found, indent=2)))
     return found
