@@ -11,9 +11,9 @@ from matplotlib.ticker import PercentFormatter
 
 from ganutils.ablation_numbers import Quantity, shared_terms
 from ganutils.comparison_figures import wrapped
-from ganutils.figures import hold_most, running_mean
+from ganutils.figures import hold_most, in_rows, running_mean
 from ganutils.studies.ablation import AblationRun
-from ganutils.style import COLOURS, DASHES, STYLE, WIDTH
+from ganutils.style import COLOURS, DASHES, STYLE
 
 _POINTS = 200  # a longer history is drawn as the means of so many stretches
 _BASE, _REPEAT = "0.45", "0.7"
@@ -26,20 +26,15 @@ _HOLLOW = {**_DOT, "markerfacecolor": "white"}
 def curves(runs: Sequence[AblationRun]) -> Figure:
     """Draw the running means of every loss term that all runs have: one panel per term, one line per run."""
     names = [name for side in "dg" for name in shared_terms(runs, side)]
-    across = min(3, len(names))
-    down = -(-len(names) // across)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 2.0 * down + 0.2 * -(-len(runs) // 3) + 0.2), layout="constrained")
-        panels = list(figure.subplots(down, across, squeeze=False).flat)
-        for axis, name in zip(panels, names, strict=False):
+        figure, panels = in_rows(len(names), min(3, len(names)), 2.0, 0.2 * -(-len(runs) // 3) + 0.2)
+        for axis, name in zip(panels, names, strict=True):
             for run in runs:
                 x, y = _smooth(*run.history.column(name))
                 axis.plot(x, y, label=run.label, **_line(run))
             hold_most(axis, [line.get_ydata() for line in axis.lines])
             axis.set(title=name, xlabel="epoch")
             axis.set_xlim(left=0)
-        for axis in panels[len(names) :]:
-            axis.remove()
         lines = panels[0].lines
         labels = [line.get_label() for line in lines]
         across = 3 if max(map(len, labels)) < 30 else 2
@@ -76,19 +71,14 @@ def effects(runs: Sequence[AblationRun], quantities: Sequence[Quantity]) -> Figu
     that leave one change out are hollow. Quantities that no run has are left out.
     """
     drawn = [one for one in quantities if one.values]
-    across = min(3, len(drawn))
-    down = -(-len(drawn) // across)
     names = [wrapped(run.label, _NAME) for run in runs]
-    height = down * (max(0.19, 0.12 * max(map(len, names))) * len(runs) + 0.55) + 0.3
+    row = max(0.19, 0.12 * max(map(len, names))) * len(runs) + 0.55
     with mpl.rc_context({**STYLE, "xtick.labelsize": 7, "ytick.labelsize": 7, "axes.titlesize": 8}):
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
-        panels = figure.subplots(down, across, squeeze=False, sharey=True)
-        for axis, one in zip(panels.flat, drawn, strict=False):
+        figure, panels = in_rows(len(drawn), min(3, len(drawn)), row, 0.3, sharey=True)
+        for axis, one in zip(panels, drawn, strict=True):
             _dots(axis, runs, one)
-        for axis in panels.flat[len(drawn) :]:
-            axis.remove()
-        panels[0, 0].set_yticks([run.number for run in runs], ["\n".join(name) for name in names])
-        panels[0, 0].invert_yaxis()
+        panels[0].set_yticks([run.number for run in runs], ["\n".join(name) for name in names])
+        panels[0].invert_yaxis()
         marks = {
             "base": Line2D([], [], color=_BASE, linewidth=1),
             "base with other seeds": Line2D([], [], color=_REPEAT, alpha=0.3, linewidth=6),

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ganutils.figures import draw_line, hold_most
+from ganutils.figures import draw_line, hold_most, in_rows
 from ganutils.finished import FinishedRun
 from ganutils.measurements import Scale, Title, is_rising
 from ganutils.sheets import tiles
@@ -116,19 +116,15 @@ def metric(runs: Sequence[FinishedRun], scales: dict[Scale, Title], spent: str) 
     `scales` maps each metric and protocol to the title of its panel.
     """
     across = 3 if len(scales) > 4 else min(2, len(scales))
-    down = -(-len(scales) // across)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 1.6 * down + 0.5), layout="constrained")
-        panels = list(figure.subplots(down, across, squeeze=False).flat)
-        for axis, (scale, title) in zip(panels, scales.items(), strict=False):
+        figure, panels = in_rows(len(scales), across, 1.6, 0.5)
+        for axis, (scale, title) in zip(panels, scales.items(), strict=True):
             for run in runs:
                 _curve(axis, run, scale, spent)
             better = "higher" if is_rising(scale[0]) else "lower"
             axis.set(title=f"{title}, {better} is better", xlabel=_SPENT[spent], ylabel=scale[0])
             axis.set_xlim(left=0)
-        for axis in panels[len(scales) :]:
-            axis.remove()
-        drawn = {line.get_label(): line for axis in panels[: len(scales)] for line in axis.lines}
+        drawn = {line.get_label(): line for axis in panels for line in axis.lines}
         ncols = 3 if max(map(len, drawn)) < 30 else 2
         figure.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=ncols)
     return figure

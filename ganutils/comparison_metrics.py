@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ganutils.finished import FinishedRun
-from ganutils.measurements import Measurement, Scale, Title, best, floor_of, form, is_rising, places
+from ganutils.measurements import Measurement, Scale, Title, best, floor_of
 from ganutils.wording import listed, numbered
 
 Table = tuple[list[tuple], tuple[str, ...]]
@@ -25,7 +25,7 @@ def scores(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> list[tupl
         rows = [_row(run, columns) for run in measured]
         floors = [floor_of((run.folder for run in runs), one) for one in columns]
         if any(floors):
-            rows.append((_FLOOR, NOTHING, *(shortest(one) if one else NOTHING for one in floors)))
+            rows.append((_FLOOR, NOTHING, *(_short(one) for one in floors)))
         found.append((letter, (rows, ("Run", "Epoch", *(name for name, _ in columns)))))
     return found
 
@@ -40,15 +40,11 @@ def _row(run: FinishedRun, columns: Sequence[Scale]) -> tuple:
     leading = next((some for scale, some in found.items() if some and scale[0] == "KID"), None)
     epoch = best(leading).epoch if leading else max(one.epoch for some in found.values() for one in some)
     at = [next((one for one in some if one.epoch == epoch), None) for some in found.values()]
-    return run.label, epoch, *(shortest(one) if one else NOTHING for one in at)
+    return run.label, epoch, *(_short(one) for one in at)
 
 
-def shortest(one: Measurement, *, with_error: bool = True) -> str:
-    """Return a number to the digits that its error leaves, or in its metric's form."""
-    if not one.error:
-        return f"{one.value:{form(one.name)}}"
-    digits = places(one.error, 1)
-    return f"{one.value:.{digits}f}" + (f" ± {one.error:.{digits}f}" if with_error else "")
+def _short(one: Measurement | None) -> str:
+    return one.written(1) if one else NOTHING
 
 
 def ranking(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> Table:
@@ -59,9 +55,8 @@ def ranking(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> Table:
     """
     rows = []
     for scale, title in scales.items():
-        sign = -1 if is_rising(scale[0]) else 1
         measured = [(best(some), run) for run in runs if len(some := run.of_scale(scale)) > 1]
-        for top, run in sorted(measured, key=lambda pair: sign * pair[0].value):
+        for top, run in sorted(measured, key=lambda pair: pair[0].badness):
             last = run.of_scale(scale)[-1]
             cost = f"{run.spent(top.epoch, 'minutes'):.3g}", run.spent(top.epoch, "g_step")
             rows.append((str(title), run.label, str(top), top.epoch, *cost, str(last), last.epoch))

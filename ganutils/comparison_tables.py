@@ -6,7 +6,7 @@ Where space is short a run is called by its number; the first table says which r
 from collections.abc import Sequence
 from typing import Any
 
-from ganutils.comparison_metrics import NOTHING, Table, shortest
+from ganutils.comparison_metrics import NOTHING, Table
 from ganutils.diagnosis import diagnose_run
 from ganutils.diagnosis.findings import Light
 from ganutils.finished import FinishedRun
@@ -26,14 +26,14 @@ def overview(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> Table:
 def _floors(runs: Sequence[FinishedRun], scales: dict[Scale, Title]) -> dict[Scale, str]:
     """Return what real images score that were not trained on, for each scale where that was measured."""
     found = {scale: floor_of((run.folder for run in runs), scale) for scale in scales}
-    return {scale: shortest(floor, with_error=False) for scale, floor in found.items() if floor is not None}
+    return {scale: floor.written(1, with_error=False) for scale, floor in found.items() if floor is not None}
 
 
 def _row(run: FinishedRun, scales: dict[Scale, Title], floors: dict[Scale, str]) -> tuple:
     data, history, planned = run.described["data"], run.history, run.params["epochs"]
     tops = {scale: best(found) for scale in scales if (found := run.of_scale(scale))}
     told = [
-        f"{scales[scale]}: {shortest(top, with_error=False)}"
+        f"{scales[scale]}: {top.written(1, with_error=False)}"
         + (f" ({floors[scale]})" if scale in floors else "")
         for scale, top in tops.items()
     ]

@@ -5,6 +5,7 @@ Images are drawn at the fixed range of uint8, never normalised per picture.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -164,6 +165,19 @@ def curves(history: History, *panels: Panel, height: float = 2.6, width: float =
             axis.set(title=panel.title, xlabel="epoch")
             axis.set_xlim(left=0)
     return figure
+
+
+def in_rows(count: int, across: int, row: float, rest: float, **others: Any) -> tuple[Figure, list[Axes]]:
+    """Make a figure of `count` axes, `across` in a row.
+
+    A row is `row` inches high, legend and labels take the `rest`; `others` go to `Figure.subplots`.
+    """
+    down = -(-count // across)
+    figure = Figure(figsize=(WIDTH, row * down + rest), layout="constrained")
+    axes = list(figure.subplots(down, across, squeeze=False, **others).flat)
+    for axis in axes[count:]:
+        axis.remove()
+    return figure, axes[:count]
 
 
 def hold_most(axis: Axes, columns: Sequence[np.ndarray], levels: Iterable[float] = ()) -> None:

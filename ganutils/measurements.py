@@ -96,21 +96,25 @@ class Measurement(BaseModel):
         """Whether the number is about all classes; "FID cat" and "KID cat" are about one."""
         return not self.name.startswith(("FID ", "KID "))
 
+    @property
+    def badness(self) -> float:
+        """The value, negated where higher is better: of one scale, the smallest is the best."""
+        return -self.value if is_rising(self.name) else self.value
+
     def __str__(self) -> str:
+        return self.written()
+
+    def written(self, digits: int = 2, *, with_error: bool = True) -> str:
+        """Return the value to as many places as its error has in so many digits, or in its metric's form."""
         if not self.error:
             return f"{self.value:{form(self.name)}}"
-        digits = places(self.error, 2)
-        return f"{self.value:.{digits}f} ± {self.error:.{digits}f}"
+        places = max(0, digits - 1 - math.floor(math.log10(self.error)))
+        return f"{self.value:.{places}f}" + (f" ± {self.error:.{places}f}" if with_error else "")
 
 
 def form(name: str) -> str:
     """Return the format of a metric's number where no error is known."""
     return _FORMS.get(name.split()[0], ".4g")
-
-
-def places(error: float, digits: int) -> int:
-    """Return the decimal places of a number whose error is told to so many digits."""
-    return max(0, digits - 1 - math.floor(math.log10(error)))
 
 
 class Absence(BaseModel):
@@ -232,5 +236,4 @@ def best(measurements: Iterable[Measurement]) -> Measurement:
     found = list(measurements)
     if len({one.scale for one in found}) != 1:
         raise ValueError("numbers of different metrics or protocols have no common best")
-    sign = -1 if is_rising(found[0].name) else 1
-    return min(found, key=lambda one: (sign * one.value, one.epoch))
+    return min(found, key=lambda one: (one.badness, one.epoch))

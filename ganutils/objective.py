@@ -1,6 +1,7 @@
 """The Objective protocol, what a GAN is made of, and loss terms as plain functions."""
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -37,14 +38,16 @@ class Objective(Protocol):
     no gradient, in the generator's turn the discriminator's weights are frozen.
     """
 
+    @abstractmethod
     def discriminator_terms(self, discriminator: Callable, real: Batch, fake: Batch) -> Terms:
         """Return what the discriminator minimises."""
 
+    @abstractmethod
     def generator_terms(self, discriminator: Callable, real: Batch, fake: Batch) -> Terms:
         """Return what the generator minimises."""
 
     def constrain(self, discriminator: nn.Module) -> None:
-        """Act on the weights after each discriminator step (weight clipping), or do nothing."""
+        """Act on the weights after each discriminator step, as weight clipping does; nothing by default."""
 
 
 class Gan(NamedTuple):

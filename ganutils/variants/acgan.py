@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ganutils.data.batches import Batch
 from ganutils.layers import CheapDropout, initialise, spectral
-from ganutils.objective import Gan, Terms, bce_fake, bce_real, probability
+from ganutils.objective import Gan, Objective, Terms, bce_fake, bce_real, probability
 from ganutils.params import RunParams, knob
 from ganutils.prior import Prior
 from ganutils.variants.dcgan import conv_generator, conv_trunk, trunk_channels
@@ -82,7 +82,7 @@ class Discriminator(nn.Module):
 
 
 @dataclass(frozen=True)
-class AuxiliaryClassifier:
+class AuxiliaryClassifier(Objective):
     """Both networks minimise the class loss L_C; they play against each other with the source loss L_S."""
 
     fake_label: int | None = None  # the class of all generated images, if there is one
@@ -112,9 +112,6 @@ class AuxiliaryClassifier:
         """-log D(G(z)), and the cross-entropy of the class that was asked for."""
         source, classes = discriminator(fake.images)
         return Terms({"g_fake": bce_real(source), "g_class": self._class_loss(classes, fake.labels)})
-
-    def constrain(self, discriminator: nn.Module) -> None:
-        """Nothing: the weights are free."""
 
     def _class_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         return self.class_weight * F.cross_entropy(logits.float(), labels)

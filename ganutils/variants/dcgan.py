@@ -24,7 +24,7 @@ from ganutils.layers import (
     initialise,
     spectral,
 )
-from ganutils.objective import Gan, Terms, bce_fake, bce_real, probability
+from ganutils.objective import Gan, Objective, Terms, bce_fake, bce_real, probability
 from ganutils.params import RunParams, knob
 from ganutils.prior import Prior
 
@@ -137,7 +137,7 @@ def dense_discriminator(width: int) -> nn.Sequential:
 
 
 @dataclass(frozen=True)
-class NonSaturating:
+class NonSaturating(Objective):
     """The generator maximises log D(G(z)) (Goodfellow 2014, arXiv 1406.2661, section 3).
 
     Real and generated images pass the discriminator in batches of their own, as batch norm wants it.
@@ -156,9 +156,6 @@ class NonSaturating:
     def generator_terms(self, discriminator: Callable, real: Batch, fake: Batch) -> Terms:
         """-log D(G(z)), averaged over the batch."""
         return Terms({"g_fake": bce_real(discriminator(fake.images))})
-
-    def constrain(self, discriminator: nn.Module) -> None:
-        """Nothing: the weights are free."""
 
 
 def build(params: Params, classes: int) -> Gan:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ganutils.data.batches import Batch
 from ganutils.layers import initialise, spectral
-from ganutils.objective import Gan, Terms, bce_fake, bce_real, probability
+from ganutils.objective import Gan, Objective, Terms, bce_fake, bce_real, probability
 from ganutils.params import RunParams, knob
 from ganutils.prior import Prior
 from ganutils.variants.dcgan import Generator, conv_generator, conv_trunk, trunk_channels
@@ -74,7 +74,7 @@ class PairDiscriminator(nn.Module):
 
 
 @dataclass(frozen=True)
-class PairLoss:
+class PairLoss(Objective):
     """Non-saturating cross-entropy on pairs."""
 
     label_smoothing: float = 0.1
@@ -91,9 +91,6 @@ class PairLoss:
         """-log D(x, G(z)), averaged over the batch."""
         _, negative = discriminator(real.images, fake.images)
         return Terms({"g_fake": bce_real(negative)})
-
-    def constrain(self, discriminator: nn.Module) -> None:
-        """Nothing: the weights are free."""
 
 
 def build(params: Params, classes: int) -> Gan:

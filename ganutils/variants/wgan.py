@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ganutils.data.batches import Batch
 from ganutils.layers import initialise
-from ganutils.objective import Gan, Terms, gradient_norms
+from ganutils.objective import Gan, Objective, Terms, gradient_norms
 from ganutils.params import RunParams, knob
 from ganutils.prior import Prior
 from ganutils.variants.dcgan import Generator, conv_discriminator, conv_generator
@@ -44,7 +44,7 @@ class Params(RunParams):
 
 
 @dataclass(frozen=True)
-class Wasserstein:
+class Wasserstein(Objective):
     """The critic's mean score on real images minus that on generated ones estimates a distance.
 
     The estimate is the Wasserstein-1 distance, up to the critic's Lipschitz constant, only if the critic
