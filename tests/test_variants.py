@@ -1,5 +1,7 @@
 """What every variant must keep; found by file, so that a new one is tested by being there."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -62,12 +64,24 @@ def test_generator_terms_reach_the_generator_alone(built):
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("image_size", [32, 64])
 @pytest.mark.parametrize("name", variants.names())
-def test_a_step_moves_its_own_network_alone(name, precision, toy_data):
-    params = small(name, width=4, batch_size=8, d_steps=2, device="cpu", precision=precision)
-    gan, hardware = variants.build(params, toy_data), choose(params)
+def test_a_step_moves_its_own_network_alone(name, image_size, precision, toy_data):
+    times = image_size // toy_data.image_size
+    images = toy_data.images.repeat_interleave(times, 2).repeat_interleave(times, 3)
+    data = replace(toy_data, images=images)
+    params = small(
+        name,
+        image_size=image_size,
+        width=4,
+        batch_size=8,
+        d_steps=2,
+        device="cpu",
+        precision=precision,
+    )
+    gan, hardware = variants.build(params, data), choose(params)
     state = TrainState(gan, params, hardware.device)
-    update = Update(gan, state, toy_data, params, hardware)
+    update = Update(gan, state, data, params, hardware)
 
     def moved():
         before = [[w.clone() for w in net.parameters()] for net in (gan.generator, gan.discriminator)]
