@@ -43,16 +43,26 @@ def test_frechet_of_covariances_that_do_not_commute():
     assert found == pytest.approx(2 + 3 + 4 + 1 - 2 * trace, abs=1e-9)
 
 
-@pytest.mark.parametrize(("n", "m"), [(5, 7), (5, 300), (300, 5), (65, 64), (300, 400)])
-def test_fid_is_exact_with_few_and_with_many_samples(n, m):
+def expected_fid(fake, real):
     """The trace of the root is the sum of the singular values of the two centred samples' product."""
-    fake, real = features(n), features(m, seed=1, shift=0.3)
-    first, second = ((some - some.mean(0)).double() / (len(some) - 1) ** 0.5 for some in (fake, real))
+    fake, real = fake.double(), real.double()
+    first, second = ((some - some.mean(0)) / (len(some) - 1) ** 0.5 for some in (fake, real))
     overlap_ = torch.linalg.svdvals(first @ second.T).sum()
     spread = first.square().sum() + second.square().sum()
-    expected = (fake.double().mean(0) - real.double().mean(0)).square().sum() + spread - 2 * overlap_
-    assert fid(fake, real) == pytest.approx(expected.item(), abs=1e-5)
-    assert fid(real, fake) == pytest.approx(fid(fake, real), abs=1e-5)
+    return ((fake.mean(0) - real.mean(0)).square().sum() + spread - 2 * overlap_).item()
+
+
+@pytest.mark.parametrize(("n", "m"), [(200, 300), (200, 2500)])
+def test_fid_of_features_as_wide_as_inceptions_is_exact_to_six_decimals(n, m):
+    fake, real = features(n, 2048), features(m, 2048, seed=1, shift=0.3)
+    assert fid(fake, real) == pytest.approx(expected_fid(fake, real), abs=1e-6)
+
+
+@pytest.mark.parametrize(("n", "m"), [(5, 7), (5, 300), (300, 5), (65, 64), (300, 400)])
+def test_fid_is_exact_with_few_and_with_many_samples(n, m):
+    fake, real = features(n), features(m, seed=1, shift=0.3)
+    assert fid(fake, real) == pytest.approx(expected_fid(fake, real), abs=1e-6)
+    assert fid(real, fake) == pytest.approx(fid(fake, real), abs=1e-6)
     theirs = [fid_features_to_statistics(some) for some in (fake, real)]
     theirs = fid_statistics_to_metric(*theirs, verbose=False)["frechet_inception_distance"]
     assert fid(fake, real) == pytest.approx(theirs, abs=1e-3)
