@@ -1,5 +1,6 @@
 """The whole benchmark, as Markdown. It measures the CPU, with a GPU in the machine too."""
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -10,6 +11,7 @@ from ganutils.environment import facts
 from ganutils.errors import MetricError, ParameterError
 from ganutils.hardware import choose
 from ganutils.names import unknown
+from ganutils.progress import clock
 from ganutils.variants import get
 
 _STEADY = 3  # rounds of what varies little and takes half a minute a round
@@ -32,6 +34,7 @@ def bench(names: Sequence[str], rounds: int) -> None:
             "torch-fidelity, which the metrics are timed beside, is not installed. Install it with "
             "pip install -e '.[dev]', or name workloads other than metrics."
         )
+    begun = time.perf_counter()
     _print_conditions(rounds)
     trainings = [name for name in WORKLOADS if name in names or not names]
     others = [name for name in OTHERS if name in names or not names]
@@ -41,6 +44,7 @@ def bench(names: Sequence[str], rounds: int) -> None:
         _print_table(rows(trainings, rounds))
     for name in others:
         OTHERS[name](rounds)
+    print(f"\nAll this took {clock(time.perf_counter() - begun)}.")
 
 
 def _metrics(rounds: int) -> None:
@@ -67,6 +71,14 @@ def _scaling(rounds: int) -> None:
     print(f"\n{markdown(list(points(rounds)))}", flush=True)
 
 
+def _profile(rounds: int) -> None:
+    from ganutils.bench.profile import markdown, profiles
+
+    print()
+    for line in markdown(profiles(WORKLOADS)):
+        print(line, flush=True)
+
+
 EXPLANATION = """# Speed
 
 Baseline of training: a plain loop as public example scripts write it (eager fp32, default memory layout, PIL
@@ -81,6 +93,7 @@ OTHERS: dict[str, Callable[[int], None]] = {
     "reports": _reports,
     "surroundings": _surroundings,
     "scaling": _scaling,
+    "profile": _profile,
 }
 
 
