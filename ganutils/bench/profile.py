@@ -40,9 +40,8 @@ def profiles(names: Iterable[str]) -> Iterator[Profile]:
     for precision in ("fp32", "bf16") if has_fast_bf16(torch.device("cpu")) else ("fp32",):
         peak, found = 0.0, []
         for name in names:
-            peak = max(
-                peak, flops_per_second(dtypes[precision])
-            )  # a machine is faster at times than at others
+            # Every time: a machine is faster at times than at others.
+            peak = max(peak, flops_per_second(dtypes[precision]))
             update = untrained(WORKLOADS[name].params("", precision))
             with choose(update.params).algorithms():
                 groups = grouped(operator_seconds(update))
