@@ -209,7 +209,7 @@ def _explain(cls: type[NotebookParams], detail: ErrorDetails) -> str:
     value = detail["input"]
     name = str(detail["loc"][0] if detail["loc"] else value)  # a name that is no text has none
     if name not in cls.model_fields:
-        from ganutils.elsewhere import hint  # reads all notebooks' parameters
+        from ganutils.hints import hint  # reads all notebooks' parameters
 
         told = hint(name, cls.model_fields)
         return f"There is no parameter {name!r}{told} `ganutils params {cls.variant}` lists them all."

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from ganutils import notebook, variants
-from ganutils.copies import copied_rate
 from ganutils.data import load
 from ganutils.diagnosis import diagnose_run, look_at_samples, show_diagnosis
 from ganutils.diagnosis.samples import relative_variety
+from ganutils.memorisation import copied_rate
 from ganutils.runs import RunDir
 from ganutils.sheets import Grid
 from ganutils.training import train
@@ -85,7 +85,7 @@ def test_copies_need_images_to_compare_with(training):
 
 @pytest.mark.parametrize("block", [7, 4096])
 def test_blocks_of_training_images_change_nothing(training, block, monkeypatch):
-    monkeypatch.setattr("ganutils.copies._BLOCK", block)
+    monkeypatch.setattr("ganutils.memorisation._BLOCK", block)
     assert copied_rate(training[:40], training[:100]) == 1
 
 

@@ -2,7 +2,7 @@ import datetime
 
 import pytest
 
-from ganutils import elsewhere, variants
+from ganutils import hints, variants
 from ganutils.errors import ParameterError
 from ganutils.params import is_sampled, parameters_cell
 from ganutils.variants import dcgan
@@ -65,8 +65,8 @@ def test_what_scripts_call_a_parameter_is_the_name_of_one():
     everywhere = {
         name for notebook in variants.names() for name in variants.get(notebook).Params.model_fields
     }
-    assert set(elsewhere._CUSTOMARY.values()) <= everywhere
-    assert not everywhere & set(elsewhere._CUSTOMARY)
+    assert set(hints._CUSTOMARY.values()) <= everywhere
+    assert not everywhere & set(hints._CUSTOMARY)
 
 
 def test_every_bad_value_has_a_line():

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ganutils.copies import copied_rate
 from ganutils.coverage import Coverage
 from ganutils.data import Dataset
+from ganutils.memorisation import copied_rate
 from ganutils.runs import RunDir
 from ganutils.sheets import Grid
 from ganutils.variety import nearest_distances, repeated_rate

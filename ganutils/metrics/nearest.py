@@ -1,6 +1,6 @@
 """Memorisation: the training images nearest to given images, by features or by pixels.
 
-How many of them are copies says `ganutils/copies.py`.
+How many of them are copies says `ganutils/memorisation.py`.
 """
 
 from typing import NamedTuple

@@ -11,7 +11,7 @@ from ganutils.errors import GanutilsError, ParameterError, ReportError
 from ganutils.report.foreign import tidied
 from ganutils.report.kernel import KERNEL, running
 from ganutils.report.notebook import parse_cell, tagged
-from ganutils.report.streams import plain_lines, without_ansi
+from ganutils.report.printed import plain_lines, without_ansi
 
 _TRACEBACK_LINES = 8
 _REFUSALS = ("ParameterError", "DataError")  # nothing is kept if one comes before a cell has shown anything
@@ -145,7 +145,7 @@ def check_names(notebook: Any, parameters: Mapping[str, Any], path: Path) -> Non
         return
     if cell is None:
         raise ParameterError(f"{path} takes no parameters: none of its cells has the tag `parameters`.")
-    from ganutils.elsewhere import hint  # reads all notebooks' parameters
+    from ganutils.hints import hint  # reads all notebooks' parameters
 
     lines = [f"{path} has no parameter {name!r}{hint(name, known)}" for name in unknown]
     raise ParameterError("\n".join([*lines, f"Its parameters are: {', '.join(known)}."]))

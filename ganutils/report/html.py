@@ -9,7 +9,7 @@ import mistune
 from ganutils.report.document import LEFT_OUT
 from ganutils.report.foreign import tidied
 from ganutils.report.notebook import heading, is_unwritten, shown_outputs, tags
-from ganutils.report.streams import plain_lines, without_ansi
+from ganutils.report.printed import plain_lines, without_ansi
 
 # A second fence: no scripts, and nothing from other places, whatever a notebook smuggles in.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"

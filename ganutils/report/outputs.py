@@ -8,7 +8,7 @@ from ganutils.report import pictures, tables
 from ganutils.report.markdown import one_line, to_typst
 from ganutils.report.markup import call, code, code_expression, content, escape, string
 from ganutils.report.pictures import Picture
-from ganutils.report.streams import plain_lines, shortened, without_ansi
+from ganutils.report.printed import plain_lines, shortened, without_ansi
 
 _FIGURE_REPR = re.compile(r"<(?:Figure size|Axes:|AxesSubplot|matplotlib\.|IPython\.|seaborn\.)[^>]*>")
 _QUOTE_MARK = re.compile(r"^> ?", re.MULTILINE)

@@ -4,7 +4,7 @@ from report_cells import INJECTED, PARAMETERS, code
 
 from ganutils.report.notebook import NO_DATE, front, parse_cell
 from ganutils.report.pictures import TEXT_WIDTH, Picture, size
-from ganutils.report.streams import plain_lines, shortened
+from ganutils.report.printed import plain_lines, shortened
 
 
 def notebook(*cells, **metadata):
