@@ -18,7 +18,7 @@ from ganutils.style import COLOURS, DASHES, STYLE
 _POINTS = 200  # a longer history is drawn as the means of so many stretches
 _BASE, _REPEAT = "0.45", "0.7"
 _COLOURS = COLOURS[:-1]  # the last one is grey
-_NAME = 22  # characters in a line of the name of a row
+_NAME = 36  # characters in a line of the name of a row
 _DOT = {"marker": "o", "markersize": 4.5}
 _HOLLOW = {**_DOT, "markerfacecolor": "white"}
 
@@ -26,8 +26,9 @@ _HOLLOW = {**_DOT, "markerfacecolor": "white"}
 def curves(runs: Sequence[AblationRun]) -> Figure:
     """Draw the running means of every loss term that all runs have: one panel per term, one line per run."""
     names = [name for side in "dg" for name in shared_terms(runs, side)]
+    columns = 3 if max(len(run.label) for run in runs) < 30 else 2  # of the legend
     with mpl.rc_context(STYLE):
-        figure, panels = in_rows(len(names), min(3, len(names)), 2.0, 0.2 * -(-len(runs) // 3) + 0.2)
+        figure, panels = in_rows(len(names), min(3, len(names)), 2.0, 0.2 * -(-len(runs) // columns) + 0.2)
         for axis, name in zip(panels, names, strict=True):
             for run in runs:
                 x, y = _smooth(*run.history.column(name))
@@ -37,8 +38,7 @@ def curves(runs: Sequence[AblationRun]) -> Figure:
             axis.set_xlim(left=0)
         lines = panels[0].lines
         labels = [line.get_label() for line in lines]
-        across = 3 if max(map(len, labels)) < 30 else 2
-        figure.legend(lines, labels, loc="outside lower center", ncols=across)
+        figure.legend(lines, labels, loc="outside lower center", ncols=columns)
     return figure
 
 
@@ -72,7 +72,7 @@ def effects(runs: Sequence[AblationRun], quantities: Sequence[Quantity]) -> Figu
     """
     drawn = [one for one in quantities if one.values]
     names = [wrapped(run.label, _NAME) for run in runs]
-    row = max(0.19, 0.12 * max(map(len, names))) * len(runs) + 0.55
+    row = max(0.17, 0.12 * max(map(len, names))) * len(runs) + 0.55
     with mpl.rc_context({**STYLE, "xtick.labelsize": 7, "ytick.labelsize": 7, "axes.titlesize": 8}):
         figure, panels = in_rows(len(drawn), min(3, len(drawn)), row, 0.3, sharey=True)
         for axis, one in zip(panels, drawn, strict=True):
