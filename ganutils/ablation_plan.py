@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from ganutils.changes import file_name, written
 from ganutils.errors import ParameterError
+from ganutils.names import nearest
 from ganutils.params import RunParams
 
 Values = Mapping[str, Any]
@@ -33,14 +34,16 @@ def plan(
     changes: Sequence[Values],
     *,
     together: bool = True,
-    without: bool = False,
+    without: str = "",
     repeats: int = 0,
 ) -> list[Row]:
     """Return the rows for the `changes` of a base run with the parameters `base`.
 
-    A row that would repeat an earlier one is left out: one change alone is also all of them. Raises
-    `ParameterError` for a name or value that the variant refuses, for a change that changes nothing, comes
-    twice or touches what all rows share, and for changes that cannot be put together.
+    `without` names parameters, separated by commas: each change that sets one of them gets a row with all
+    the others; for "all", each change does. A row that would repeat an earlier one is left out: one change
+    alone is also all of them. Raises `ParameterError` for a name or value that the variant refuses, for a
+    change that changes nothing, comes twice or touches what all rows share, for changes that cannot be put
+    together, and for a name in `without` that no change sets.
     """
     rows = [Row("base", "base", "base", variant(**base))]
     for seed in range(rows[0].params.seed + 1, rows[0].params.seed + 1 + repeats):
@@ -50,10 +53,9 @@ def plan(
     singles = _singles(rows[0], base, changes)
     rows += singles
     ways: list[tuple[Kind, str, str, int, Sequence[Values]]] = []
-    if without:
-        for number, row in enumerate(singles):
-            others = [*changes[:number], *changes[number + 1 :]]
-            ways.append(("without", f"{ALL_BUT}{row.label}", f"without-{row.folder}", number, others))
+    for number in _left_out(changes, without):
+        label, folder = f"{ALL_BUT}{singles[number].label}", f"without-{singles[number].folder}"
+        ways.append(("without", label, folder, number, [*changes[:number], *changes[number + 1 :]]))
     if together:
         ways.append(("all", "all changes", "all", len(changes), changes))
     for kind, label, folder, number, chosen in ways:
@@ -61,6 +63,21 @@ def plan(
         if all(params != row.params for row in rows):
             rows.append(Row(kind, label, folder, params, number))
     return rows
+
+
+def _left_out(changes: Sequence[Values], without: str) -> list[int]:
+    """Return the numbers of the changes that get a row without them."""
+    names = {name.strip() for name in without.split(",")} - {""}
+    known = [name for change in changes for name in change]
+    if names == {"all"}:
+        return list(range(len(changes)))
+    for name in sorted(names):
+        if name not in known:
+            raise ParameterError(
+                f"without={without!r}: no change sets {name!r}{nearest(name, known) or '.'} Name some of "
+                f"{', '.join(known)}, or all."
+            )
+    return [number for number, change in enumerate(changes) if names & change.keys()]
 
 
 def _singles(base_row: Row, base: Values, changes: Sequence[Values]) -> list[Row]:
@@ -95,8 +112,8 @@ def _merged(changes: Sequence[Values]) -> dict[str, Any]:
             if merged.setdefault(name, value) != value:
                 raise _wrong(
                     {name: merged[name]},
-                    f"cannot go together with {name}={value}; leave one of them out, or set together and "
-                    "without to false to try each by itself",
+                    f"cannot go together with {name}={value}; leave one of them out, or set together to "
+                    "false and without to nothing to try each by itself",
                 )
     return merged
 

@@ -53,7 +53,7 @@ LEFT_OUT = Quantity("repeated", ".1%", {1: 0.8, 2: 0.7, 3: 0.3, 4: 0.8, 5: 0.2, 
 
 
 def test_effects_name_the_change_that_is_missed_most(made):
-    runs = made(without=True, changes=THREE)
+    runs = made(without="all", changes=THREE)
     rows, header = ablation_tables.effects(runs, [LEFT_OUT])
     assert header[6:] == ("Missed most", "Without it")
     assert rows == [("repeated", "80.0%", "beta1=0.0", "30.0%", "10.0%", "20.0%", "beta1=0.0", "60.0%")]
@@ -68,7 +68,7 @@ def test_effects_name_the_change_that_is_missed_most(made):
 def test_a_change_has_one_colour_and_rows_differ_in_their_lines(made):
     names = ["ema=0.5", "beta1=0", "flip=false", "d_steps=2", "d_norm=spectral", "batch_size=10", "width=8"]
     changes = [dict([name.split("=")]) for name in names]
-    runs = made(without=True, changes=changes, repeats=1)
+    runs = made(without="all", changes=changes, repeats=1)
     assert len({str(ablation_figures._line(run)) for run in runs}) == 17
     colours = [line.get_color() for line in ablation_figures.curves(runs).axes[0].lines]
     assert colours[2:9] == colours[9:16]
@@ -76,7 +76,7 @@ def test_a_change_has_one_colour_and_rows_differ_in_their_lines(made):
 
 
 def test_dots_of_what_leaves_a_change_out_are_hollow(made):
-    figure = ablation_figures.effects(made(without=True, changes=THREE), [LEFT_OUT])
+    figure = ablation_figures.effects(made(without="all", changes=THREE), [LEFT_OUT])
     hollow = [
         line.get_ydata()[0]
         for line in figure.axes[0].lines

@@ -48,6 +48,27 @@ def test_all_but_one():
     assert [row.label for row in only_without] == list(found)[:7]
 
 
+@pytest.mark.parametrize("without", ["flip", " flip ,", ["flip"]])
+def test_what_is_left_out_can_be_chosen(without):
+    found = rows(changes="ema=0.5; flip=false + beta1=0; d_steps=2", without=without)
+    assert [row.label for row in found[4:]] == ["all but flip=False + beta1=0.0", "all changes"]
+    both = rows(changes="ema=0.5; flip=false + beta1=0; d_steps=2", without="beta1,flip")
+    assert [row.label for row in both] == [row.label for row in found]
+
+
+@pytest.mark.parametrize(("value", "as_text"), [(True, "all"), (False, ""), ("", ""), (None, "")])
+def test_left_out_are_all_or_none(value, as_text):
+    assert make(without=value).without == as_text
+
+
+def test_what_no_change_sets_cannot_be_left_out():
+    with pytest.raises(ParameterError) as caught:
+        rows(without="emma")
+    assert str(caught.value) == (
+        "without='emma': no change sets 'emma', did you mean 'ema'? Name some of ema, learning_rate, or all."
+    )
+
+
 def test_repetitions_of_the_base_have_the_next_seeds():
     found = rows(repeats=2, seed=7)[:3]
     assert [(row.kind, row.label, row.params.seed) for row in found] == [
@@ -126,6 +147,7 @@ def test_presets_can_be_planned(name, monkeypatch):
     values = yaml.safe_load((ROOT / "notebooks" / "presets" / f"{name}.yaml").read_text())
     found = ablation.Params(**values).plan()
     singles = [row for row in found if row.kind == "single"]
-    assert [row.kind for row in found] == ["base", *["single"] * len(singles), "all"]
+    left_out = ["without"] * len(list(filter(None, values.get("without", "").split(","))))
+    assert [row.kind for row in found] == ["base", *["single"] * len(singles), *left_out, "all"]
     assert {row.params.epochs for row in found} == {values["epochs"]}
     assert found[0].params.variant == "siamese"

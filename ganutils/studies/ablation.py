@@ -37,7 +37,7 @@ class Params(NotebookParams):
         "changes to try, each by itself; + joins what one change sets",
     )
     together: bool = knob(True, "a row with all changes at once")
-    without: bool = knob(False, "a row for each change with all the others")
+    without: str = knob("", "left out, one at a time, of all changes: parameters that they set, or all")
     repeats: int = knob(0, "further runs of the base with the next seeds: how much is chance", ge=0, le=9)
 
     epochs: int = knob(20, "passes over the real images, in every run", ge=1)
@@ -58,6 +58,12 @@ class Params(NotebookParams):
     def _list_as_text(cls, value: Any, info: Any) -> Any:
         between = "," if info.field_name == "classes" else "; "
         return between.join(str(item) for item in value) if isinstance(value, (list, tuple)) else value
+
+    @field_validator("without", mode="before")
+    @classmethod
+    def _all_or_nothing(cls, value: Any) -> Any:
+        named = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+        return ("all" if named else "") if isinstance(named, bool) else named
 
     @field_validator("changes", "common")
     @classmethod
