@@ -82,10 +82,11 @@ def effects(runs: Sequence[AblationRun], quantities: Sequence[Quantity]) -> Figu
         marks = {
             "base": Line2D([], [], color=_BASE, linewidth=1),
             "base with other seeds": Line2D([], [], color=_REPEAT, alpha=0.3, linewidth=6),
-            "real images": Line2D([], [], color="0.3", linestyle=":"),
         }
         if not any(run.row.kind == "repeat" for run in runs):
             del marks["base with other seeds"]
+        if any(one.real is not None for one in drawn):
+            marks["real images"] = Line2D([], [], color="0.3", linestyle=":")
         if any(run.row.kind == "without" for run in runs):
             marks["all changes but one"] = Line2D([], [], color="0.3", linestyle="none", **_HOLLOW)
         figure.legend(marks.values(), marks.keys(), loc="outside lower center", ncols=4)

@@ -68,8 +68,8 @@ def plan(
 def _left_out(changes: Sequence[Values], without: str) -> list[int]:
     """Return the numbers of the changes that get a row without them."""
     names = {name.strip() for name in without.split(",")} - {""}
-    known = [name for change in changes for name in change]
-    if names == {"all"}:
+    known = list(dict.fromkeys(name for change in changes for name in change))
+    if "all" in names:
         return list(range(len(changes)))
     for name in sorted(names):
         if name not in known:
@@ -112,8 +112,8 @@ def _merged(changes: Sequence[Values]) -> dict[str, Any]:
             if merged.setdefault(name, value) != value:
                 raise _wrong(
                     {name: merged[name]},
-                    f"cannot go together with {name}={value}; leave one of them out, or set together to "
-                    "false and without to nothing to try each by itself",
+                    f"cannot go together with {name}={value}; leave one of them out, or set `together` "
+                    "to false and leave `without` empty to try each by itself",
                 )
     return merged
 

@@ -1,5 +1,6 @@
 """Tables and sentences about an ablation: each function returns (rows, header) or text."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import get_args
 
@@ -59,9 +60,10 @@ def numbers(runs: Sequence[AblationRun], quantities: Sequence[Quantity]) -> Tabl
 def effects(runs: Sequence[AblationRun], quantities: Sequence[Quantity]) -> Table:
     """Return one row per quantity: the base, the change that moved it farthest, and what may relate them.
 
-    That is the value with all changes, beside the sum of the single moves; the change without which it is
-    farthest from that value; and the range over the seeds of the base. No row where the base, or every
-    single change, did not come to its end, and no sum where any single change did not.
+    That is the value with all changes, beside the sum of the single moves; of the changes that were left
+    out, the one without which it is farthest from that value; and the range over the seeds of the base. No
+    row where the base, or every single change, did not come to its end, no sum where any single change did
+    not, and no change that is missed most where any row without one did not.
     """
     ended = [run for run in runs if not run.diverged]
     of_kind = {kind: [run for run in ended if run.row.kind == kind] for kind in get_args(Kind)}
@@ -72,21 +74,24 @@ def effects(runs: Sequence[AblationRun], quantities: Sequence[Quantity]) -> Tabl
     if not of_kind["base"] or not of_kind["single"]:
         return [], tuple(header)
     measured = [one for one in quantities if of_kind["base"][0].number in one.values]
-    planned = sum(run.row.kind == "single" for run in runs)
+    planned = Counter(run.row.kind for run in runs)
     rows = [_effect(of_kind, one, planned) for one in measured if _values(of_kind["single"], one)]
     return rows, tuple(header)
 
 
-def _effect(of_kind: dict[str, list[AblationRun]], quantity: Quantity, planned: int) -> tuple[str, ...]:
+def _effect(
+    of_kind: dict[str, list[AblationRun]], quantity: Quantity, planned: Counter[str]
+) -> tuple[str, ...]:
     write, base = quantity.write, quantity.values[of_kind["base"][0].number]
     singles = _values(of_kind["single"], quantity)
     told = [quantity.name, write(base), *_farthest(singles, base, quantity)]
     if of_kind["all"]:
         every = quantity.values.get(of_kind["all"][0].number)
         added = base + sum(value - base for value in singles.values())
-        told += [write(every), write(added if len(singles) == planned else None)]
+        told += [write(every), write(added if len(singles) == planned["single"] else None)]
         if of_kind["without"]:
-            told += _farthest(_values(of_kind["without"], quantity), every, quantity)
+            left_out = _values(of_kind["without"], quantity)
+            told += _farthest(left_out if len(left_out) == planned["without"] else {}, every, quantity)
     if of_kind["repeat"]:
         seeds = [base, *_values(of_kind["repeat"], quantity).values()]
         told.append(f"{write(min(seeds))} to {write(max(seeds))}")

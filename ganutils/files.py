@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 _PATIENCE = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2) if os.name == "nt" else ()  # seconds between tries
 _NO_FLUSH = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)  # of folders, on some network disks
@@ -17,15 +18,19 @@ def write_atomic(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
-def keep(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` make a file of the cache, all of it or nothing.
+def keep(path: Path, write: Callable[[Path], object]) -> bool:
+    """Let `write` make a file of the cache, all of it or nothing; say whether it is there now.
 
-    The cache saves time and nothing else: a full or read-only disk stops nothing.
+    The cache saves time and nothing else: a full or read-only disk stops nothing. Several processes may
+    keep the same file at once.
     """
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            write(temporary)
+        with TemporaryDirectory(dir=path.parent, prefix=".") as folder:
+            write(Path(folder) / path.name)
+            move(Path(folder) / path.name, path)
+            return True
+    return False
 
 
 def make_folder(path: Path) -> None:

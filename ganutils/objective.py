@@ -1,4 +1,4 @@
-"""The Objective protocol, what a GAN is made of, and loss terms as plain functions."""
+"""What a GAN is made of, its objective among it, and loss terms as plain functions."""
 
 import math
 from abc import abstractmethod

@@ -49,7 +49,7 @@ STYLE = {
 def look(number: int) -> dict[str, Any]:
     """Return colour and dashes of the line `number` of a figure, counted from 0.
 
-    Eight differ in both; of more, up to 64, no two are equal in both.
+    The first eight differ in both; of 64, no two are equal in both.
     """
     rounds, place = divmod(number, len(COLOURS))
     return {"color": COLOURS[place], "linestyle": DASHES[(place + rounds) % len(DASHES)]}

@@ -60,9 +60,13 @@ def test_effects_name_the_change_that_is_missed_most(made):
     still = Quantity("still", ".0f", dict.fromkeys(range(1, 9), 7.0))
     ((*_, missed, without),), _ = ablation_tables.effects(runs, [still])
     assert (missed, without) == ("none", "7")
-    unknown = Quantity("unknown", ".0f", {1: 1.0, 2: 2.0, 5: 3.0})
-    ((*_, missed, without),), _ = ablation_tables.effects(runs, [unknown])
-    assert (missed, without) == ("–", "–")
+    lost = AblationRun(6, runs[5].name, runs[5].folder, row=runs[5].row, diverged=True)
+    for some, quantity in (
+        (runs, Quantity("unknown", ".0f", {1: 1.0, 2: 2.0, 5: 3.0})),
+        ([*runs[:5], lost, *runs[6:]], LEFT_OUT),
+    ):
+        ((*_, missed, without),), _ = ablation_tables.effects(some, [quantity])
+        assert (missed, without) == ("–", "–")
 
 
 def test_a_change_has_one_colour_and_rows_differ_in_their_lines(made):
@@ -73,6 +77,13 @@ def test_a_change_has_one_colour_and_rows_differ_in_their_lines(made):
     colours = [line.get_color() for line in ablation_figures.curves(runs).axes[0].lines]
     assert colours[2:9] == colours[9:16]
     assert len(set(colours[2:9])) == 7
+
+
+def test_the_legend_names_real_images_where_they_are_drawn(made):
+    for real, named in ((None, False), (0.01, True)):
+        figure = ablation_figures.effects(made(), [Quantity("some", ".2f", REPEATED.values, real=real)])
+        (legend,) = figure.legends
+        assert ("real images" in [text.get_text() for text in legend.get_texts()]) == named
 
 
 def test_dots_of_what_leaves_a_change_out_are_hollow(made):

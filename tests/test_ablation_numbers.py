@@ -70,7 +70,7 @@ def test_quantities_of_the_losses(made):
 def test_only_terms_that_all_runs_have_are_compared(made):
     runs = made()
     runs[1].folder.append([{"step": 9, "epoch": 4.0, "d_penalty": 1.0}])
-    assert "d_penalty" in runs[1].terms("d")
+    assert "d_penalty" in runs[1].history.losses("d")
     assert ablation_numbers.shared_terms(runs, "d") == ["d_real", "d_fake"]
     assert ablation_numbers.shared_terms(runs, "g") == ["g_fake"]
 

@@ -49,13 +49,13 @@ def test_the_second_time_it_is_read_from_the_cache(toy_data, tmp_path, monkeypat
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC])
 def test_a_cache_that_takes_nothing_costs_nothing_else(toy_data, tmp_path, monkeypatch, number):
-    def refuse(path):
+    def refuse(source, target):
         raise OSError(number, os.strerror(number))
 
     params = dcgan.Params(device="cpu")
     kept = train_classifier(toy_data, params, epochs=1)
     monkeypatch.setenv("GANUTILS_CACHE", str(tmp_path / "other"))
-    monkeypatch.setattr("ganutils.files.flush", refuse)
+    monkeypatch.setattr("ganutils.files.move", refuse)
     again = train_classifier(toy_data, params, epochs=1)
     assert again.accuracy == kept.accuracy
     assert not list((tmp_path / "other" / "classifiers").iterdir())

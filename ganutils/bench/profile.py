@@ -19,7 +19,7 @@ GROUPS = {
     "batch norm": r"batch_?norm",
     "activations": r"relu|leaky|threshold|clamp_min|tanh|sigmoid|softplus|dropout",
     "copies and conversions": r"copy|::(to|clone|contiguous|cat|index|fill_|zero_)$",
-    "optimiser": r"adam|rmsprop|optimizer|foreach",
+    "optimiser": r"adam|rmsprop|optimizer|foreach_(?!norm)",
 }
 REST = "all else"
 _WARM, _COUNTED = 2, 3  # generator updates, each with those of its discriminator
@@ -75,7 +75,7 @@ def grouped(seconds: dict[str, float]) -> dict[str, float]:
 
 
 def markdown(found: Iterable[Profile]) -> Iterator[str]:
-    """Return the lines of a table, each as soon as it is known."""
+    """Return the lines of a table."""
     products, *others = (*GROUPS, REST)
     header = ("Workload", products, "their speed, of the peak", *others)
     yield f"| {' | '.join(header)} |"

@@ -74,7 +74,7 @@ def _scaling(rounds: int) -> None:
 def _profile(rounds: int) -> None:
     from ganutils.bench.profile import markdown, profiles
 
-    print()
+    print("\nWhere the time of an update goes, as shares of it, by torch's profiler.\n")
     for line in markdown(profiles(WORKLOADS)):
         print(line, flush=True)
 

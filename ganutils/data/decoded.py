@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ganutils.arrays import keep_arrays
+from ganutils.files import keep
 
 MAX_BYTES = 16 * 2**30  # of all arrays; the images of a run are half of it at most
 FORMAT_VERSION = 1  # raise it when the same pictures would decode to other pixels
@@ -29,7 +30,7 @@ def write(path: Path, decoded: Decoded) -> None:
     for split in decoded.images:
         arrays[f"images_{split}"] = decoded.images[split]
         arrays[f"labels_{split}"] = decoded.labels[split]
-    keep_arrays(path, **arrays)
+    keep(path, partial(np.savez, **arrays))
 
 
 def read(path: Path, split: str) -> Decoded | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ganutils import paths
-from ganutils.arrays import keep_arrays
+from ganutils.files import keep
 from ganutils.metrics.inception import Inception
 from ganutils.metrics.network import FEATURES
 
@@ -76,8 +77,7 @@ class FeatureCache:
     def _write(self, keys: list[bytes], features: np.ndarray) -> None:
         file = self.folder / f"{hashlib.sha256(b''.join(keys)).hexdigest()[:32]}.npz"
         packed = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, _KEY_BYTES)
-        keep_arrays(file, keys=packed, features=features)
-        if file.exists():
+        if keep(file, partial(np.savez, keys=packed, features=features)):
             self._note(file, packed)
 
     def _note(self, file: Path, keys: np.ndarray | None) -> None:

@@ -37,7 +37,7 @@ class Params(NotebookParams):
         "changes to try, each by itself; + joins what one change sets",
     )
     together: bool = knob(True, "a row with all changes at once")
-    without: str = knob("", "left out, one at a time, of all changes: parameters that they set, or all")
+    without: str = knob("", "parameters whose change is left out of all changes, a row each; or all")
     repeats: int = knob(0, "further runs of the base with the next seeds: how much is chance", ge=0, le=9)
 
     epochs: int = knob(20, "passes over the real images, in every run", ge=1)
