@@ -74,7 +74,8 @@ def effects(runs: Sequence[AblationRun], quantities: Sequence[Quantity]) -> Figu
     names = [wrapped(run.label, _NAME) for run in runs]
     row = max(0.17, 0.12 * max(map(len, names))) * len(runs) + 0.55
     with mpl.rc_context({**STYLE, "xtick.labelsize": 7, "ytick.labelsize": 7, "axes.titlesize": 8}):
-        figure, panels = in_rows(len(drawn), min(3, len(drawn)), row, 0.3, sharey=True)
+        across = 2 if len(drawn) == 4 else min(3, len(drawn))
+        figure, panels = in_rows(len(drawn), across, row, 0.3, sharey=True)
         for axis, one in zip(panels, drawn, strict=True):
             _dots(axis, runs, one)
         panels[0].set_yticks([run.number for run in runs], ["\n".join(name) for name in names])
