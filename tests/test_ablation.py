@@ -127,7 +127,7 @@ def test_the_notebook_runs_and_repeats_itself(tmp_path):
     ablation.open_study(make(repeats=1)).train()
     executed = execute(tmp_path, repeats=1)
     figures = [o for o in outputs(executed) if "image/png" in o.get("data", {})]
-    assert len(figures) == 3
+    assert len(figures) == 4
     assert all(o.metadata["ganutils"][text].endswith(".") for o in figures for text in ("caption", "alt"))
     assert len(outputs(executed, "table")) == 6
     assert len(outputs(executed, "environment")) == 1
