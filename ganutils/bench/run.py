@@ -66,9 +66,9 @@ def _surroundings(rounds: int) -> None:
 
 
 def _scaling(rounds: int) -> None:
-    from ganutils.bench.scaling import markdown, points
+    from ganutils.bench.scaling import markdown, points, runs
 
-    print(f"\n{markdown(list(points(rounds)))}", flush=True)
+    print(f"\n{markdown(list(points(rounds)), list(runs()))}", flush=True)
 
 
 def _profile(rounds: int) -> None:

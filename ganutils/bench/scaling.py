@@ -1,4 +1,4 @@
-"""What an update costs, one quantity varied at a time: DCGAN 32, batch 64, width 64 and one critic step."""
+"""What updates and runs cost, varying one thing at a time: DCGAN 32, batch 64, width 64, one critic step."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from statistics import median
 import torch
 
 from ganutils.bench.peak import count_flops
+from ganutils.bench.whole import BATCH, seconds_of_a_run
 from ganutils.bench.workloads import untrained
 from ganutils.estimate import seconds_per_update
 from ganutils.hardware import choose
@@ -18,6 +19,7 @@ VARIED = {
     "image_size": (32, 64),
     "d_steps": (1, 2, 5),
 }
+RUNS = ((16, 1), (32, 1), (64, 1), (16, 2), (16, 4))  # updates an epoch, epochs
 _SECONDS = 3.0  # a point
 _IMAGES = 512
 
@@ -30,6 +32,25 @@ class Point:
     value: int
     seconds: float
     flops: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """The time of a whole run, with its history, grids and checkpoints."""
+
+    images: int
+    epochs: int
+    updates: int
+    seconds: float
+    flops: float  # of an update
+
+
+def runs() -> Iterator[Run]:
+    """Train `RUNS`, once each."""
+    flops = count_flops(untrained(get("dcgan").Params(dataset="shapes", n_images=BATCH, device="cpu")))
+    for updates, epochs in RUNS:
+        seconds = seconds_of_a_run(updates, epochs)
+        yield Run(BATCH * updates, epochs, updates * epochs, seconds, flops)
 
 
 def points(rounds: int) -> Iterator[Point]:
@@ -50,8 +71,8 @@ def points(rounds: int) -> Iterator[Point]:
         yield Point(name, value, median(taken[name, value]), count_flops(update))
 
 
-def markdown(found: list[Point]) -> str:
-    """Return a table, and the line that fits it best: seconds = a + b * arithmetic."""
+def markdown(found: list[Point], trained: list[Run]) -> str:
+    """Return a table, the line that fits it best, seconds = a + b * arithmetic, and what it says of runs."""
     lines = [
         "| Varied | Value | ms an update | GFLOP an update | GFLOP/s |",
         "| --- | --- | --- | --- | --- |",
@@ -60,8 +81,18 @@ def markdown(found: list[Point]) -> str:
         cells = (f"{1000 * point.seconds:.1f}", f"{point.flops / 1e9:.2f}", f"{_speed(point):.0f}")
         lines.append(f"| `{point.name}` | {point.value} | {' | '.join(cells)} |")
     fixed, each = fit(found)
-    law = f"Fitted: an update takes {1000 * fixed:.1f} ms and {1000 * each * 1e9:.2f} ms per GFLOP."
-    return "\n".join([*lines, "", law])
+    lines += [
+        "",
+        f"Fitted: an update takes {1000 * fixed:.1f} ms and {1000 * each * 1e9:.2f} ms per GFLOP.",
+        "",
+        "| Images | Epochs | Updates | s a run | s by the line |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for run in trained:
+        expected = run.updates * (fixed + each * run.flops)
+        seconds = f"{run.seconds:.1f} | {expected:.1f}"
+        lines.append(f"| {run.images:,} | {run.epochs} | {run.updates} | {seconds} |")
+    return "\n".join(lines)
 
 
 def fit(found: list[Point]) -> tuple[float, float]:

@@ -2,23 +2,18 @@
 
 import contextlib
 import functools
-import io
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from unittest.mock import patch
 
 from ganutils.bench.rows import Row
+from ganutils.bench.whole import seconds_of_a_run
 from ganutils.checkpoints import Checkpoints
-from ganutils.data import load_dataset
 from ganutils.live import LiveFigure
 from ganutils.observer import Observer
 from ganutils.places import Place
 from ganutils.recorder import Recorder
-from ganutils.runs import RunDir
-from ganutils.training import train
-from ganutils.variants import build, get
 
 _TIMED = ((Recorder, "flush"), (Observer, "sample"), (Checkpoints, "save"), (LiveFigure, "redraw"))
 _UPDATES = 400  # half an epoch of CIFAR-10 with a batch of 64
@@ -41,23 +36,11 @@ def rows() -> Iterator[Row]:
 def _share() -> float:
     """Return the share of training that is spent in the timed methods."""
     spent: list[float] = []
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        params = get("dcgan").Params(
-            dataset="shapes",
-            n_images=64 * _UPDATES,
-            epochs=1,
-            sample_epochs="1",
-            device="cpu",
-            run=f"{folder}/run",
-        )
-        dataset = load_dataset(params)
-        gan, run = build(params, dataset), RunDir.open(params, dataset)
+    with contextlib.ExitStack() as stack:
         for owner, name in _TIMED:
             stack.enter_context(patch.object(owner, name, _timed(getattr(owner, name), spent)))
-        stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
-        begun = time.perf_counter()
-        train(gan, dataset, params, run)
-        return sum(spent) / (time.perf_counter() - begun)
+        whole = seconds_of_a_run(_UPDATES)
+    return sum(spent) / whole
 
 
 def _timed(method: Callable[..., Any], spent: list[float]) -> Callable[..., Any]:

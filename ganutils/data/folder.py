@@ -20,6 +20,7 @@ from ganutils.data.dataset import Dataset
 from ganutils.data.decoded import Decoded
 from ganutils.data.layout import SPLITS, arrange, is_picture
 from ganutils.errors import DataError, ParameterError
+from ganutils.progress import is_watched
 
 MAX_DECODED_BYTES = 8 * 2**30  # images stay in memory
 BLOCK = 256  # files decoded at a time: bounds what waits undecoded in memory
@@ -118,7 +119,7 @@ def _archive_key(path: Path) -> str:
 def _decode_all(entries: Iterator[tuple[str, _Loader]], image_size: int) -> dict[str, np.ndarray | None]:
     """Return the pixels of each file by name; None for a file that is no readable picture."""
     found: dict[str, np.ndarray | None] = {}
-    progress = tqdm(desc="decoding pictures", unit="file", delay=3, leave=False)
+    progress = tqdm(desc="decoding pictures", unit="file", delay=3, leave=False, disable=not is_watched())
     with ThreadPoolExecutor(os.cpu_count()) as pool, warnings.catch_warnings(), progress:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         while block := list(islice(entries, BLOCK)):

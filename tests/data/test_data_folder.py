@@ -149,6 +149,15 @@ def test_memory_limit(tmp_path, monkeypatch):
         image_folder(root, image_size=8)
 
 
+@pytest.mark.parametrize("watched", [True, False])
+def test_only_who_watches_sees_a_bar(tmp_path, monkeypatch, capsys, watched):
+    bar = folder.tqdm
+    monkeypatch.setattr(folder, "tqdm", lambda **options: bar(**{**options, "delay": 0}))
+    monkeypatch.setattr(folder, "is_watched", lambda: watched)
+    image_folder(fill(tmp_path / "pets", SHADES))
+    assert ("decoding pictures" in capsys.readouterr().err) == watched
+
+
 @pytest.fixture
 def decoded_count(monkeypatch):
     """Count the pictures that are decoded."""
