@@ -1,6 +1,7 @@
-"""Convolutions that take a faster way on CPUs: in fp32 that of `winograd`, in bf16 the one that follows.
+"""Convolutions that take a faster way on CPUs: in fp32 that of `winograd`, or one of the two that follow.
 
-Where the output is small, the weights' gradient is one matrix product. A convolution, its gradient with
+Where the output is small and in bf16, the weights' gradient is one matrix product. In fp32 a transposed
+convolution to few channels, as to an image, is one matrix product too. A convolution, its gradient with
 respect to the input and that with respect to the weights are three products of two tensors each; the
 gradients of each are the other two. So they are written once and serve forward, backward and, for a
 gradient penalty, the backward of the backward.
@@ -18,6 +19,7 @@ from ganutils import winograd
 
 # With at most so many positions an image the matrix product takes half the time or less; with more it loses.
 _FEW_POSITIONS = 16
+_FEW_CHANNELS = 4  # as images have; more were not tried
 
 
 class _Geometry(NamedTuple):
@@ -59,6 +61,8 @@ class _ToInput(Function):
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(grad, weight)
         ctx.how = how
+        if _is_thin(grad, weight.shape[1], how):
+            return _input_by_product(grad, weight, how)
         return F.conv_transpose2d(grad, weight, None, how.stride, how.padding, how.output_padding)
 
     @staticmethod
@@ -82,12 +86,8 @@ class _ToWeight(Function):
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(grad, x)
         ctx.how = how
-        (rows, columns), channels = how.padding, x.shape[1]
-        padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, columns, columns, rows, rows))
-        patches = padded.unfold(1, how.kernel[0], how.stride[0]).unfold(2, how.kernel[1], how.stride[1])
-        patches = patches.permute(0, 1, 2, 4, 5, 3).flatten(3).flatten(0, 2)  # (N h w, k k C)
-        weight = grad.permute(0, 2, 3, 1).flatten(0, 2).t() @ patches
-        return weight.unflatten(1, (*how.kernel, channels)).permute(0, 3, 1, 2)
+        by = _weight_by_patches if x.dtype == torch.bfloat16 else _weight_by_torch
+        return by(grad, x, how)
 
     @staticmethod
     def backward(ctx: FunctionCtx, weight: Tensor | None) -> tuple[Tensor | None, ...]:
@@ -100,6 +100,43 @@ class _ToWeight(Function):
             _ToInput.apply(grad, weight, ctx.how) if of_x else None,
             None,
         )
+
+
+def _weight_by_torch(grad: Tensor, x: Tensor, how: _Geometry) -> Tensor:
+    shape = x.new_empty(()).expand(grad.shape[1], x.shape[1], *how.kernel)  # its numbers are not read
+    wanted = (False, True, False)
+    _, weight, _ = torch.ops.aten.convolution_backward(
+        grad, x, shape, None, how.stride, how.padding, (1, 1), False, (0, 0), 1, wanted
+    )
+    return weight
+
+
+def _weight_by_patches(grad: Tensor, x: Tensor, how: _Geometry) -> Tensor:
+    (rows, columns), channels = how.padding, x.shape[1]
+    padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, columns, columns, rows, rows))
+    patches = padded.unfold(1, how.kernel[0], how.stride[0]).unfold(2, how.kernel[1], how.stride[1])
+    patches = patches.permute(0, 1, 2, 4, 5, 3).flatten(3).flatten(0, 2)  # (N h w, k k C)
+    weight = grad.permute(0, 2, 3, 1).flatten(0, 2).t() @ patches
+    return weight.unflatten(1, (*how.kernel, channels)).permute(0, 3, 1, 2)
+
+
+def _input_by_product(grad: Tensor, weight: Tensor, how: _Geometry) -> Tensor:
+    """Return what each position adds to each pixel by one product, summed up where it overlaps.
+
+    The kernel is taken apart by taps of one stride's pixels; pixels are last, so that sums run over them.
+    """
+    count, _, height, width = grad.shape
+    step, taps = how.stride[0], how.kernel[0] // how.stride[0]
+    kernel = weight.permute(0, 2, 3, 1).unflatten(2, (taps, step)).unflatten(1, (taps, step))
+    kernel = kernel.permute(0, 1, 3, 2, 4, 5).flatten(3).flatten(1)  # (D, taps taps pixels)
+    parts = (grad.permute(0, 2, 3, 1).flatten(0, 2) @ kernel).view(count, height, width, taps, taps, -1)
+    summed = grad.new_zeros(count, height + taps - 1, width + taps - 1, parts.shape[-1])
+    for row in range(taps):
+        for column in range(taps):
+            summed[:, row : row + height, column : column + width] += parts[:, :, :, row, column]
+    padded = summed.unflatten(3, (step, step, -1)).transpose(2, 3).flatten(3, 4).flatten(1, 2)
+    inside = slice(how.padding[0], -how.padding[0] or None)
+    return padded[:, inside, inside].permute(0, 3, 1, 2)
 
 
 class LeanConv2d(nn.Conv2d):
@@ -115,12 +152,14 @@ class LeanConv2d(nn.Conv2d):
         if winograd.is_worth_it(self, x):
             y = winograd.convolve(x, self.weight)
             return y if self.bias is None else y + self.bias[:, None, None]
-        if not _is_worth_it(x, x.shape[2:].numel() // self.stride[0] ** 2):
-            return super().forward(x)
         (kernel, _), (stride, _), (padding, _) = self.kernel_size, self.stride, self.padding
         lost = tuple((size + 2 * padding - kernel) % stride for size in x.shape[2:])
         how = _Geometry(self.stride, self.padding, self.kernel_size, lost)
-        return _Forward.apply(*_as_bf16(x, self.weight, self.bias), how)
+        if _is_small(x, x.shape[2:].numel() // stride**2):
+            return _Forward.apply(*_as_bf16(x, self.weight, self.bias), how)
+        if x.requires_grad and torch.is_grad_enabled() and _is_thin(x, self.in_channels, how):
+            return _Forward.apply(x, self.weight, self.bias, how)
+        return super().forward(x)
 
 
 class LeanConvTranspose2d(nn.ConvTranspose2d):
@@ -135,16 +174,25 @@ class LeanConvTranspose2d(nn.ConvTranspose2d):
         """(N, inner, h, w) -> (N, outer, H, W)."""
         if winograd.is_worth_it(self, x):
             return winograd.convolve_transposed(x, self.weight)
-        if not _is_worth_it(x, x.shape[2:].numel()):
-            return super().forward(x)
         how = _Geometry(self.stride, self.padding, self.kernel_size, self.output_padding)
-        return _ToInput.apply(*_as_bf16(x, self.weight), how)
+        if _is_small(x, x.shape[2:].numel()):
+            return _ToInput.apply(*_as_bf16(x, self.weight), how)
+        if _is_thin(x, self.out_channels, how):
+            return _ToInput.apply(x, self.weight, how)
+        return super().forward(x)
 
 
-def _is_worth_it(x: Tensor, positions: int) -> bool:
+def _is_small(x: Tensor, positions: int) -> bool:
     """Say whether the small side of a convolution has few positions, in autocast's bf16 on a CPU."""
     in_bf16 = x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
     return in_bf16 and positions <= _FEW_POSITIONS and not torch.compiler.is_compiling()
+
+
+def _is_thin(x: Tensor, channels: int, how: _Geometry) -> bool:
+    """Say whether the large side of a convolution has few channels, in fp32 on a CPU."""
+    in_fp32 = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    is_whole = how.kernel[0] % how.stride[0] == 0 and how.output_padding == (0, 0)
+    return in_fp32 and is_whole and channels <= _FEW_CHANNELS and not torch.compiler.is_compiling()
 
 
 def _as_bf16(*tensors: Tensor | None) -> list[Tensor | None]:

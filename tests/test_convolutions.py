@@ -41,6 +41,58 @@ def test_the_three_products_are_each_others_gradients(kernel, stride, padding, m
         assert gradgradcheck(lambda *of, apply=apply: apply(*of, how), of)
 
 
+@pytest.mark.parametrize(("kernel", "stride", "padding", "more", "large", "small"), GEOMETRIES)
+def test_the_product_of_patches_is_the_gradient_of_the_weights(kernel, stride, padding, more, large, small):
+    torch.manual_seed(0)
+    x, y = doubles(2, 2, large, large), doubles(2, 3, small, small)
+    how = geometry(kernel, stride, padding, more)
+    expected = torch.nn.grad.conv2d_weight(x, (3, 2, kernel, kernel), y, stride, padding)
+    torch.testing.assert_close(convolutions._weight_by_patches(y, x, how), expected)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"), [(4, 2, 1), (2, 2, 0), (6, 2, 2), (3, 1, 1), (6, 3, 1)]
+)
+def test_the_product_with_a_kernel_to_few_channels_is_the_transposed_convolution(kernel, stride, padding):
+    torch.manual_seed(0)
+    y, weight = doubles(2, 5, 3, 4), doubles(5, 3, kernel, kernel)
+    found = convolutions._input_by_product(y, weight, geometry(kernel, stride, padding, 0))
+    torch.testing.assert_close(found, F.conv_transpose2d(y, weight, None, stride, padding))
+
+
+@pytest.mark.parametrize(
+    ("lean", "plain", "shape", "function"),
+    [
+        (LeanConv2d(3, 8, 4, 2, 1), nn.Conv2d, (5, 3, 8, 12), "_ForwardBackward"),
+        (LeanConv2d(3, 8, 4, 2, 1, bias=False), nn.Conv2d, (5, 3, 8, 12), "_ForwardBackward"),
+        (LeanConv2d(3, 8, 5, 2, 2), nn.Conv2d, (5, 3, 8, 12), "ConvolutionBackward0"),
+        (LeanConv2d(5, 8, 4, 2, 1), nn.Conv2d, (5, 5, 8, 12), "ConvolutionBackward0"),
+        (LeanConvTranspose2d(8, 3, 4, 2, 1), nn.ConvTranspose2d, (5, 8, 4, 6), "_ToInputBackward"),
+        (LeanConvTranspose2d(8, 3, 5, 2, 2, 1), nn.ConvTranspose2d, (5, 8, 4, 6), "ConvolutionBackward0"),
+        (LeanConvTranspose2d(8, 5, 4, 2, 1), nn.ConvTranspose2d, (5, 8, 4, 6), "ConvolutionBackward0"),
+    ],
+)
+def test_in_fp32_layers_next_to_an_image_equal_plain_ones_to_second_order(lean, plain, shape, function):
+    torch.manual_seed(0)
+    lean = lean.to(memory_format=torch.channels_last)
+    x = torch.randn(shape).contiguous(memory_format=torch.channels_last).requires_grad_()
+    of = [x, *lean.parameters()]
+    results = []
+    for forward in (lean.forward, lambda x: plain.forward(lean, x)):
+        y = forward(x)
+        first = torch.autograd.grad(y.tanh().square().sum(), of, create_graph=True)
+        slope = sum(gradient.square().sum() for gradient in first)
+        results.append((y, *first, *torch.autograd.grad(slope, of)))
+    assert type(results[0][0].grad_fn).__name__ == function
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_real_images_want_no_gradient_and_pass_a_plain_convolution():
+    layer = LeanConv2d(3, 8, 4, 2, 1)
+    assert type(layer(torch.randn(1, 3, 8, 8)).grad_fn).__name__ == "ConvolutionBackward0"
+
+
 @pytest.mark.parametrize(
     ("lean", "plain", "shape"),
     [
