@@ -1,10 +1,10 @@
-"""Convolutions that take a faster way on CPUs: in fp32 that of `winograd`, or one of the two that follow.
+"""Convolutions that take one of three faster ways on CPUs.
 
-Where the output is small and in bf16, the weights' gradient is one matrix product. In fp32 a transposed
-convolution to few channels, as to an image, is one matrix product too. A convolution, its gradient with
-respect to the input and that with respect to the weights are three products of two tensors each; the
-gradients of each are the other two. So they are written once and serve forward, backward and, for a
-gradient penalty, the backward of the backward.
+With many channels, in fp32, that of `winograd`. With small outputs, in bf16, the weights' gradient is one
+matrix product; and so is, in fp32, a transposed convolution to few channels, as to an image. For these two
+ways: a convolution, its gradient with respect to the input and that with respect to the weights are three
+products of two tensors each; the gradients of each are the other two. So they are written once and serve
+forward, backward and, for a gradient penalty, the backward of the backward.
 """
 
 from typing import NamedTuple
@@ -86,8 +86,10 @@ class _ToWeight(Function):
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(grad, x)
         ctx.how = how
-        by = _weight_by_patches if x.dtype == torch.bfloat16 else _weight_by_torch
-        return by(grad, x, how)
+        if x.dtype == torch.bfloat16:
+            return _weight_by_patches(grad, x, how)
+        shape = (grad.shape[1], x.shape[1], *how.kernel)
+        return torch.nn.grad.conv2d_weight(x, shape, grad, how.stride, how.padding)
 
     @staticmethod
     def backward(ctx: FunctionCtx, weight: Tensor | None) -> tuple[Tensor | None, ...]:
@@ -100,15 +102,6 @@ class _ToWeight(Function):
             _ToInput.apply(grad, weight, ctx.how) if of_x else None,
             None,
         )
-
-
-def _weight_by_torch(grad: Tensor, x: Tensor, how: _Geometry) -> Tensor:
-    shape = x.new_empty(()).expand(grad.shape[1], x.shape[1], *how.kernel)  # its numbers are not read
-    wanted = (False, True, False)
-    _, weight, _ = torch.ops.aten.convolution_backward(
-        grad, x, shape, None, how.stride, how.padding, (1, 1), False, (0, 0), 1, wanted
-    )
-    return weight
 
 
 def _weight_by_patches(grad: Tensor, x: Tensor, how: _Geometry) -> Tensor:
@@ -127,16 +120,17 @@ def _input_by_product(grad: Tensor, weight: Tensor, how: _Geometry) -> Tensor:
     """
     count, _, height, width = grad.shape
     step, taps = how.stride[0], how.kernel[0] // how.stride[0]
+    pixels = step * step * weight.shape[1]  # numbers of one stride's pixels
     kernel = weight.permute(0, 2, 3, 1).unflatten(2, (taps, step)).unflatten(1, (taps, step))
     kernel = kernel.permute(0, 1, 3, 2, 4, 5).flatten(3).flatten(1)  # (D, taps taps pixels)
-    parts = (grad.permute(0, 2, 3, 1).flatten(0, 2) @ kernel).view(count, height, width, taps, taps, -1)
-    summed = grad.new_zeros(count, height + taps - 1, width + taps - 1, parts.shape[-1])
+    parts = (grad.permute(0, 2, 3, 1).flatten(0, 2) @ kernel).view(count, height, width, taps, taps, pixels)
+    summed = grad.new_zeros(count, height + taps - 1, width + taps - 1, pixels)
     for row in range(taps):
         for column in range(taps):
             summed[:, row : row + height, column : column + width] += parts[:, :, :, row, column]
     padded = summed.unflatten(3, (step, step, -1)).transpose(2, 3).flatten(3, 4).flatten(1, 2)
     inside = slice(how.padding[0], -how.padding[0] or None)
-    return padded[:, inside, inside].permute(0, 3, 1, 2)
+    return padded[:, inside, inside].permute(0, 3, 1, 2).clone(memory_format=torch.channels_last)
 
 
 class LeanConv2d(nn.Conv2d):
@@ -157,6 +151,7 @@ class LeanConv2d(nn.Conv2d):
         how = _Geometry(self.stride, self.padding, self.kernel_size, lost)
         if _is_small(x, x.shape[2:].numel() // stride**2):
             return _Forward.apply(*_as_bf16(x, self.weight, self.bias), how)
+        # Only the gradient with respect to the input gains.
         if x.requires_grad and torch.is_grad_enabled() and _is_thin(x, self.in_channels, how):
             return _Forward.apply(x, self.weight, self.bias, how)
         return super().forward(x)
@@ -189,7 +184,7 @@ def _is_small(x: Tensor, positions: int) -> bool:
 
 
 def _is_thin(x: Tensor, channels: int, how: _Geometry) -> bool:
-    """Say whether the large side of a convolution has few channels, in fp32 on a CPU."""
+    """Say whether the large side has few channels, in fp32 on a CPU, and the kernel is whole strides wide."""
     in_fp32 = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
     is_whole = how.kernel[0] % how.stride[0] == 0 and how.output_padding == (0, 0)
     return in_fp32 and is_whole and channels <= _FEW_CHANNELS and not torch.compiler.is_compiling()

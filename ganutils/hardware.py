@@ -131,12 +131,14 @@ def choose(params: RunParams) -> Hardware:
     if params.precision == "bf16" and device.type == "mps":
         raise ParameterError("precision='bf16': is not supported on mps. Use precision='fp32'.")
     if params.precision == "bf16" and device.type == "cuda" and not fast:
-        raise ParameterError(f"precision='bf16': {name_of(device)} only emulates it. Use precision='fp32'.")
+        raise ParameterError(
+            f"precision='bf16': {device_name(device)} only emulates it. Use precision='fp32'."
+        )
     if params.deterministic and device.type == "mps":  # torch refuses an embedding's gradient, for one
         raise ParameterError("deterministic=True: is not supported on mps. Use deterministic=False.")
     precision = params.precision if params.precision != "auto" else ("bf16" if fast else "fp32")
     _keep_freed_memory()
-    return Hardware(device, precision, name_of(device), params.deterministic)
+    return Hardware(device, precision, device_name(device), params.deterministic)
 
 
 def _device(wanted: str) -> torch.device:
@@ -184,10 +186,10 @@ def has_fast_bf16(device: torch.device) -> bool:
     return device.type == "cpu" and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def name_of(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
     """Return the name of a GPU or of the processor."""
     if device.type == "cuda":
-        return torch.cuda.get_devicename_of(device)
+        return torch.cuda.get_device_name(device)
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()
     return str(capabilities.get("cpu_name") or platform.processor() or platform.machine())
 

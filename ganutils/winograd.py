@@ -6,8 +6,8 @@ Taken apart by even and odd rows and columns, such a convolution is a sum of fou
     m = ((d0 - d1) g0,  d1 (g0 + g1),  (d1 - d2) g1)      y = (m0 + m1,  m1 - m2)
 
 and as much along the columns (Winograd 1980; Lavin and Gray 2015, arXiv 1509.09308, equation 5 for three
-taps). All factors are 1 and -1, so that rounding stays that of a plain convolution. What transforms images,
-kernels and products is linear and costs passes over memory: it pays with many channels only.
+taps). All factors are 1 and -1, so that rounding stays of the order of a plain convolution's. What transforms
+images, kernels and products is linear and costs passes over memory: it pays with many channels only.
 """
 
 import contextlib
@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import FunctionCtx
 
-from ganutils.hardware import name_of
+from ganutils.hardware import device_name
 
-_FEWEST_CHANNELS = 128  # on either side; with 64 the transforms cost what the products save
+_FEWEST_CHANNELS = 128  # on both sides; with 64 the transforms cost what the products save
 _POINTS = 9  # products for a tile of 2x2 outputs, each of four times the channels
 
 
@@ -51,7 +51,7 @@ def plainly() -> Iterator[None]:
 
 def is_worth_it(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor) -> bool:
     """Say whether a layer can take this way with such an input, and is faster so."""
-    rows = 2 if layer.transposed else 4  # of a tile
+    size = 2 if layer.transposed else 4  # of a tile
     return (
         _is_wanted
         and (x.device.type, x.dtype) == ("cpu", torch.float32)
@@ -59,7 +59,7 @@ def is_worth_it(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor) -> bool:
         and not torch.compiler.is_compiling()
         and (layer.kernel_size, layer.stride, layer.padding) == ((4, 4), (2, 2), (1, 1))
         and layer.output_padding == (0, 0)
-        and x.shape[2] % rows == x.shape[3] % rows == 0
+        and x.shape[2] % size == x.shape[3] % size == 0
         and min(layer.in_channels, layer.out_channels) >= _FEWEST_CHANNELS
         and _has_fast_products()
     )
@@ -67,8 +67,8 @@ def is_worth_it(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor) -> bool:
 
 @functools.cache
 def _has_fast_products() -> bool:
-    # On AMD's processors with AVX-512 torch's matrix products run at half of the convolutions' speed.
-    return "Intel" in name_of(torch.device("cpu"))
+    # On AMD's with AVX-512 torch's products have half of the convolutions' speed; old torch names none.
+    return "Intel" in device_name(torch.device("cpu"))
 
 
 def convolve(x: Tensor, weight: Tensor) -> Tensor:
@@ -116,7 +116,7 @@ def _put_together(tiles: Tensor) -> Tensor:
     parts = (slice(2), slice(2, 3))  # within each, tiles have nothing in common
     for part in product(parts, parts):
         target[part] += tiles[part]
-    return padded[:, 1:-1, 1:-1]
+    return padded[:, 1:-1, 1:-1].contiguous()  # batch norm is slow on what has gaps
 
 
 def _tiles_of(padded: Tensor) -> Tensor:

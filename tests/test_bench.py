@@ -192,7 +192,7 @@ def test_runs_are_timed_by_images_and_epochs(monkeypatch):
     assert {run.flops for run in found} == {each}
 
 
-def test_a_whole_run_is_trained_and_leaves_nothing(tmp_path, monkeypatch, capsys):
+def test_a_whole_run_is_trained_without_a_word(monkeypatch, capsys):
     trained = []
     way = whole.train
     monkeypatch.setattr(

@@ -100,7 +100,7 @@ def test_a_gpu_that_is_asked_for_and_cannot_compute_is_refused(toy_params, old_g
 
 def test_bf16_is_refused_where_a_gpu_only_emulates_it(toy_params, monkeypatch):
     monkeypatch.setattr(hardware, "_device", lambda wanted: torch.device("cuda"))
-    monkeypatch.setattr(hardware, "_name", lambda device: "Tesla T4")
+    monkeypatch.setattr(hardware, "device_name", lambda device: "Tesla T4")
     monkeypatch.setattr(hardware, "has_fast_bf16", lambda device: False)
     with pytest.raises(ParameterError, match=r"precision='bf16': Tesla T4 only emulates it\. Use"):
         choose(toy_params(device="cuda", precision="bf16"))
@@ -220,3 +220,8 @@ def test_deterministic_algorithms_change_nothing_on_a_cpu(toy_params, toy_data):
         gan, run = build(params, toy_data), RunDir.open(params, toy_data)
         histories.append(train(gan, toy_data, params, run).updates)
     assert histories[0] == histories[1]
+
+
+def test_a_gpu_is_called_by_its_own_name(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"Tesla T4 at {device}")
+    assert hardware.device_name(torch.device("cuda:1")) == "Tesla T4 at cuda:1"
