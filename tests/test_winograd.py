@@ -67,7 +67,7 @@ def test_gradients_of_a_gradient_equal_the_plain_convolutions_exactly(is_transpo
         assert torch.equal(one, other)
 
 
-def test_rounding_is_that_of_a_plain_convolution():
+def test_rounding_is_that_of_single_precision():
     """Against double precision, at the sizes of DCGAN's widest layer."""
     torch.manual_seed(0)
     x, grad, weight = sides(torch.randn, 16, 128, 256, 8, 8)
@@ -78,9 +78,8 @@ def test_rounding_is_that_of_a_plain_convolution():
 
     fast, plain = WAYS[0]
     exact = all_of(plain, x.double(), weight.double())
-    for one, other, right in zip(all_of(fast, x, weight), all_of(plain, x, weight), exact, strict=True):
-        mistake, usual = ((result - right).norm() / right.norm() for result in (one, other))
-        assert mistake <= 3 * usual
+    for one, right in zip(all_of(fast, x, weight), exact, strict=True):
+        assert (one - right).norm() <= 1e-6 * right.norm()
 
 
 def test_what_it_returns_and_its_gradients_keep_channels_last():
