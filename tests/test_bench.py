@@ -14,12 +14,11 @@ from PIL import Image
 from torch import nn
 
 from ganutils import cli, hardware
-from ganutils.bench import profile, scaling, sides, surroundings, training, whole
+from ganutils.bench import profile, scaling, sides, surroundings, training
 from ganutils.bench.peak import count_flops
 from ganutils.bench.plain import as_published, loop
 from ganutils.bench.rows import Row
 from ganutils.bench.run import bench
-from ganutils.bench.scaling import Point, Run, fit, markdown
 from ganutils.bench.worker import Worker
 from ganutils.bench.workloads import WORKLOADS, Workload, untrained
 from ganutils.data import load_dataset
@@ -48,14 +47,6 @@ def test_the_arithmetic_of_dcgan_is_counted_as_by_hand(width):
     # nobody asks for gradients of real or detached images and of latents.
     each = 3 * generator + 8 * discriminator - 2 * first - seed
     assert count_flops(update) == 8 * each
-
-
-def test_the_line_through_exact_points_is_found():
-    points = [Point("width", value, 0.002 + 3e-12 * value * 1e9, value * 1e9) for value in (1, 2, 8)]
-    assert fit(points) == pytest.approx((0.002, 3e-12))
-    told = markdown(points, [Run(images=1024, epochs=3, updates=48, seconds=0.5, flops=2e9)])
-    assert "2.0 ms and 3.00 ms per GFLOP" in told
-    assert "| 1,024 | 3 | 48 | 0.5 | 0.4 |" in told
 
 
 @pytest.mark.parametrize("head", ["difference", "concat"])
@@ -178,29 +169,6 @@ def test_scaling_times_each_point_with_the_algorithms_of_training(monkeypatch, e
     assert all(point.seconds > 0 for point in points)
     assert points[0].flops < points[1].flops
     assert len(entered) == 4
-
-
-def test_runs_are_timed_by_images_and_epochs(monkeypatch):
-    monkeypatch.setattr(scaling, "RUNS", ((2, 1), (1, 3)))
-    monkeypatch.setattr(scaling, "seconds_of_a_run", lambda updates, epochs: 10 * updates + epochs)
-    found = list(scaling.runs())
-    assert [(run.images, run.epochs, run.updates, run.seconds) for run in found] == [
-        (128, 1, 2, 21),
-        (64, 3, 3, 13),
-    ]
-    each = count_flops(untrained(dcgan.Params(dataset="shapes", n_images=64, device="cpu")))
-    assert {run.flops for run in found} == {each}
-
-
-def test_a_whole_run_is_trained_without_a_word(monkeypatch, capsys):
-    trained = []
-    way = whole.train
-    monkeypatch.setattr(
-        whole, "train", lambda gan, data, params, run: trained.append(way(gan, data, params, run))
-    )
-    assert whole.seconds_of_a_run(updates=1, epochs=2) > 0
-    assert trained[0].updates.column("step").tolist() == [1, 2]
-    assert capsys.readouterr().out == ""
 
 
 def test_its_conditions_are_those_of_the_cpu(monkeypatch, capsys, cpu_alone):
