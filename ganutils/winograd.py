@@ -5,9 +5,9 @@ Taken apart by even and odd rows and columns, such a convolution is a sum of fou
 
     m = ((d0 - d1) g0,  d1 (g0 + g1),  (d1 - d2) g1)      y = (m0 + m1,  m1 - m2)
 
-and as much along the columns (Winograd 1980; Lavin and Gray 2015, arXiv 1509.09308, equation 5 for three
-taps). All factors are 1 and -1, so that rounding stays of the order of a plain convolution's. What transforms
-images, kernels and products is linear and costs passes over memory: it pays with many channels only.
+and as much along the columns (Winograd 1980; Lavin and Gray 2015, arXiv 1509.09308, with three taps). All
+factors are 1 and -1, so that rounding stays of the order of a plain convolution's. What transforms images,
+kernels and products is linear and costs passes over memory: it pays with many channels only.
 """
 
 import contextlib
