@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ganutils import paths
 from ganutils.data import Dataset, to_float
-from ganutils.data.batches import epoch_order, flip_some
+from ganutils.data.batches import draw_flips, epoch_order, flip_some
 from ganutils.files import keep
 from ganutils.hardware import choose, exact
 from ganutils.params import RunParams
@@ -81,7 +81,7 @@ def _fit(model: nn.Module, images: Tensor, labels: Tensor, params: RunParams, ep
     began, done = time.perf_counter(), 0
     for epoch in range(epochs):
         for indices in epoch_order(len(images), batch_size, stream(params.seed, "classifier", epoch)):
-            some = flip_some(to_float(images[indices]), flips).to(hardware.device)
+            some = flip_some(to_float(images[indices]), draw_flips(len(indices), flips)).to(hardware.device)
             with hardware.autocast():
                 loss = F.cross_entropy(model(some), labels[indices].to(hardware.device))
             loss.backward()

@@ -67,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="measure the kit's speed on this machine, as Markdown tables")
     bench.add_argument("workloads", nargs="*", help="names of workloads (default: all of them)")
     bench.add_argument("--rounds", type=int, default=5, help="turns of each side (default: 5)")
+    bench.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="a GPU: trainings alone (default: cpu)"
+    )
     bench.set_defaults(command=_bench)
 
     for command in (report, compare):
@@ -231,7 +234,7 @@ def _write_report(
 def _bench(options: argparse.Namespace) -> None:
     from ganutils.bench.run import bench
 
-    bench(options.workloads, options.rounds)
+    bench(options.workloads, options.rounds, options.device)
 
 
 def _params(options: argparse.Namespace) -> None:

@@ -91,16 +91,25 @@ def _parts(gan: Gan, dataset: Dataset, params: RunParams, hardware: Hardware) ->
 def seconds_per_update(update: Update, images: int, seconds: float) -> float:
     """Return the mean time of a discriminator update with its share of the generator's.
 
-    Whole cycles of `d_steps` updates are timed for so many seconds, two at least, after two to warm up.
+    Whole cycles of `d_steps` updates are timed for so many seconds, two at least, after some to warm up.
     """
-    params, taken = update.params, []
-    while len(taken) < 4 or sum(taken[2:]) < seconds:
-        begun = time.perf_counter()
-        for _ in range(params.d_steps):
-            values = update(torch.randint(images, (params.batch_size,)))
-        values["d_grad"].item()  # waits for a GPU
-        taken.append(time.perf_counter() - begun)
-    return sum(taken[2:]) / len(taken[2:]) / params.d_steps
+    steps = update.params.d_steps
+    _seconds_of(update, images, update.cycles_to_warm_up * steps)
+    cycles, done, spent = 1, 0, 0.0
+    while done < 2 or spent < seconds:
+        taken = _seconds_of(update, images, cycles * steps)
+        done, spent = done + cycles, spent + taken
+        if taken < seconds / 20:
+            cycles *= 2  # a GPU works ahead of what is read, as in training
+    return spent / done / steps
+
+
+def _seconds_of(update: Update, images: int, updates: int) -> float:
+    begun = time.perf_counter()
+    for _ in range(updates):
+        values = update(torch.randint(images, (update.params.batch_size,)))
+    values["d_grad"].item()  # waits for a GPU
+    return time.perf_counter() - begun
 
 
 def _score_seconds(state: TrainState, dataset: Dataset, params: RunParams) -> float:

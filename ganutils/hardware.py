@@ -25,11 +25,13 @@ _NO_MEMORY = (
 
 
 def to_device(tensor: Tensor, device: torch.device | str) -> Tensor:
-    """Copy a tensor of the CPU to a device; for a CUDA GPU without waiting for it, where the driver can.
+    """Copy a tensor of the CPU to a device, to a CUDA GPU without waiting for it.
 
     Apple's GPUs may read the memory of such a copy after it was freed.
     """
-    return tensor.to(device, non_blocking=torch.device(device).type == "cuda")
+    if torch.device(device).type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Hardware:
     precision: str  # "fp32" or "bf16"
     name: str  # of the processor or GPU
     is_deterministic: bool  # asked for; a CPU always is
+    is_replayed: bool = False  # updates are, as a CUDA graph
 
     def autocast(self) -> AbstractContextManager:
         """Return a context for one phase of a step.
@@ -73,7 +76,7 @@ class Hardware:
     def __str__(self) -> str:
         count = torch.get_num_threads()
         threads = f", {count} thread{'s' if count > 1 else ''}" if self.device.type == "cpu" else ""
-        kind = ", deterministic" if self.is_deterministic else ""
+        kind = ", CUDA graph" * self.is_replayed + ", deterministic" * self.is_deterministic
         return f"{self.device} ({self.name}{threads}), {self.precision}, channels last{kind}"
 
 
@@ -138,7 +141,8 @@ def choose(params: RunParams) -> Hardware:
         raise ParameterError("deterministic=True: is not supported on mps. Use deterministic=False.")
     precision = params.precision if params.precision != "auto" else ("bf16" if fast else "fp32")
     _keep_freed_memory()
-    return Hardware(device, precision, device_name(device), params.deterministic)
+    is_replayed = params.cuda_graph and device.type == "cuda"
+    return Hardware(device, precision, device_name(device), params.deterministic, is_replayed)
 
 
 def _device(wanted: str) -> torch.device:

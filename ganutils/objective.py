@@ -35,7 +35,9 @@ class Objective(Protocol):
     """Everything that makes a GAN this GAN; only the objective calls the discriminator.
 
     The loop gives real and fake batches of equal size; in the discriminator's turn `fake.images` carry
-    no gradient, in the generator's turn the discriminator's weights are frozen.
+    no gradient, in the generator's turn the discriminator's weights are frozen. An objective computes with
+    tensors alone: it neither reads their numbers (`.item()`) nor counts its calls, as on a CUDA GPU only the
+    first ones are made, and then replayed. One that has to do so needs the parameter `cuda_graph=False`.
     """
 
     @abstractmethod

@@ -140,6 +140,9 @@ class RunParams(NotebookParams):
     )
     precision: Literal["auto", "fp32", "bf16"] = knob("auto", "auto, fp32 or bf16 arithmetic in training")
     deterministic: bool = knob(False, "on a GPU: slower, and the same numbers each time", may="change")
+    cuda_graph: bool = knob(
+        True, "on a CUDA GPU: record an update once and replay it as a whole", may="change"
+    )
     compile: bool = knob(
         False, "compile the networks: minutes at first, for long runs on a GPU", may="change"
     )

@@ -22,9 +22,9 @@ class TrainState:
             network.train().requires_grad_(True).zero_grad(set_to_none=True)
         self._device = device
         self.average = _moving_average(self.generator, params.ema)
-        self.g_optimizer = _optimizer(self.generator.parameters(), params, params.learning_rate)
+        self.g_optimizer = _optimizer(self.generator.parameters(), params, params.learning_rate, device)
         self.d_optimizer = _optimizer(
-            self.discriminator.parameters(), params, params.learning_rate * params.d_learning_rate
+            self.discriminator.parameters(), params, params.learning_rate * params.d_learning_rate, device
         )
         self.latents = stream(params.seed, "latents")
         self.flips = stream(params.seed, "flips")
@@ -40,23 +40,30 @@ class TrainState:
         return self.generator if self.average is None else self.average.module
 
     def update_average(self) -> None:
-        """Let the moving average follow the generator; the first update copies it."""
-        assert self.average is not None
+        """Let the moving average follow the generator, if there is one; the first update copies it."""
+        if self.average is None:
+            return
         ours, theirs = (list(net.parameters()) for net in (self.average.module, self.generator))
         # AveragedModel.update_parameters does the same, and waits for the GPU in each update.
         with torch.no_grad():
-            if self.g_step == 1:
+            if self.g_step == 0:
                 torch._foreach_copy_(ours, theirs)
             else:
                 self.average.multi_avg_fn(ours, theirs, self.average.n_averaged)
-        self.average.n_averaged += 1
+
+    def count(self, with_generator: bool) -> None:
+        """Count an update of the discriminator, and one of the generator if it was made."""
+        self.step += 1
+        self.g_step += with_generator
+        if with_generator and self.average is not None:
+            self.average.n_averaged += 1
 
     def scale_learning_rate(self, factor: float) -> None:
         """Set both learning rates to `factor` times their first values, halved for each rollback."""
         factor *= 0.5 ** len(self.rollbacks)
         for optimizer in (self.g_optimizer, self.d_optimizer):
             for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * factor
+                _set_rate(group, group["initial_lr"] * factor)
 
     def capture(self) -> dict[str, Any]:
         """Return tensors and plain data from which `restore` continues exactly."""
@@ -81,7 +88,10 @@ class TrainState:
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `capture` returned; the global random streams too."""
         for name, part in self._parts().items():
-            part.load_state_dict(state[name])
+            if isinstance(part, torch.optim.Optimizer):
+                _load(part, state[name])
+            else:
+                part.load_state_dict(state[name])
         random: dict[str, Tensor] = state["random"]
         self.latents.set_state(random["latents"].cpu())
         self.flips.set_state(random["flips"].cpu())
@@ -123,13 +133,31 @@ def _moving_average(generator: nn.Module, decay: float) -> AveragedModel | None:
 
 
 def _optimizer(
-    weights: Iterable[nn.Parameter], params: RunParams, learning_rate: float
+    weights: Iterable[nn.Parameter], params: RunParams, learning_rate: float, device: torch.device
 ) -> torch.optim.Optimizer:
+    on_gpu = device.type == "cuda"  # what a CUDA graph is to read has to lie on it
+    rate = torch.tensor(learning_rate, device=device) if on_gpu else learning_rate
     if params.optimizer == "adam":
         betas = (params.beta1, params.beta2)
-        optimizer = torch.optim.Adam(weights, lr=learning_rate, betas=betas, fused=True)
+        optimizer = torch.optim.Adam(weights, lr=rate, betas=betas, fused=True, capturable=on_gpu)
     else:
-        optimizer = torch.optim.RMSprop(weights, lr=learning_rate, alpha=params.beta2)
+        optimizer = torch.optim.RMSprop(weights, lr=rate, alpha=params.beta2, capturable=on_gpu)
     for group in optimizer.param_groups:
         group["initial_lr"] = learning_rate
     return optimizer
+
+
+def _load(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
+    """Take over a saved state, also one of a GPU on a CPU."""
+    pairs = list(zip(saved["param_groups"], optimizer.param_groups, strict=True))
+    groups = [{**theirs, "lr": ours["lr"], "capturable": ours["capturable"]} for theirs, ours in pairs]
+    optimizer.load_state_dict({**saved, "param_groups": groups})
+    for group, (theirs, _) in zip(optimizer.param_groups, pairs, strict=True):
+        _set_rate(group, float(theirs["lr"]))
+
+
+def _set_rate(group: dict[str, Any], rate: float) -> None:
+    if isinstance(group["lr"], Tensor):
+        group["lr"].fill_(rate)
+    else:
+        group["lr"] = rate

@@ -169,6 +169,7 @@ class _Loop:
         state.restore(self.run.checkpoints.load(self.hardware.device))
         state.rollbacks = rollbacks
         state.scale_learning_rate(1.0)
+        self.update.begin_anew()
         self.forget_later()
         self.recorder = Recorder(self.run, self.params.log_every)
         self._save()

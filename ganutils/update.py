@@ -1,21 +1,34 @@
 """One update of both networks."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from ganutils.augment import augment
 from ganutils.data import Batch, Dataset, to_float
-from ganutils.data.batches import flip_some
+from ganutils.data.batches import draw_flips, flip_some
 from ganutils.hardware import Hardware, to_device
 from ganutils.objective import Gan
 from ganutils.params import RunParams
+from ganutils.replay import UNRECORDED, Replay
 from ganutils.state import TrainState
+
+
+class Drawn(NamedTuple):
+    """What an update does not compute: N random choices, on the device."""
+
+    indices: Tensor  # (N,) of the real images
+    flips: Tensor  # (N,) bool: which of them are mirrored
+    z: Tensor  # (N, latent_size)
+    labels: Tensor  # (N,) of the generated images
 
 
 class Update:
     """Updates a training's state with real images that stay on the device.
 
-    It reads no number from the device, which would wait for it: what it returns is read later.
+    It reads no number from the device, which would wait for it: what it returns is read later. On a CUDA GPU
+    it is recorded and replayed, see `Replay`.
     """
 
     def __init__(
@@ -31,6 +44,16 @@ class Update:
             )
         self._images = dataset.images.to(hardware.device)
         self._labels = dataset.labels.to(hardware.device)
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget what was recorded: the state's tensors are others now."""
+        self._run = Replay(self._compute) if self._hardware.is_replayed else self._compute
+
+    @property
+    def cycles_to_warm_up(self) -> int:
+        """Cycles of `d_steps` updates after which each takes its usual time."""
+        return UNRECORDED + 1 if self._hardware.is_replayed else 2
 
     def __call__(self, indices: Tensor) -> dict[str, Tensor]:
         """Make one discriminator update and, every `d_steps`, a generator update on the same latents.
@@ -38,17 +61,28 @@ class Update:
         `indices` (N,) name the real images. Returns detached scalars, for the history. Drawing new latents
         for the generator, as Goodfellow 2014 writes it, would cost another pass.
         """
+        with_generator = (self.state.step + 1) % self.params.d_steps == 0
+        values = self._run(self._draw(indices), with_generator)
+        self.state.count(with_generator)
+        return values
+
+    def _draw(self, indices: Tensor) -> Drawn:
+        count, device = len(indices), self._hardware.device
+        flips = draw_flips(count, self.state.flips) if self.params.flip else torch.zeros(count, dtype=bool)
+        z, labels = self._prior.sample(count, generator=self.state.latents, device=device)
+        return Drawn(to_device(indices, device), to_device(flips, device), z, labels)
+
+    def _compute(self, drawn: Drawn, with_generator: bool) -> dict[str, Tensor]:
+        """Change the tensors of the state, and nothing else that lasts."""
         state, objective = self.state, self._objective
-        real = self._real_batch(indices)
-        with_generator = (state.step + 1) % self.params.d_steps == 0
-        z, labels = self._prior.sample(len(indices), generator=state.latents, device=self._hardware.device)
+        real = self._real_batch(drawn)
         with self._hardware.autocast(), torch.set_grad_enabled(with_generator):
-            images = augment(self._generator(z, labels).float(), self.params.augment)
-            fake = Batch(images.contiguous(memory_format=torch.channels_last), labels)
+            images = augment(self._generator(drawn.z, drawn.labels).float(), self.params.augment)
+            fake = Batch(images.contiguous(memory_format=torch.channels_last), drawn.labels)
 
         with self._hardware.autocast():
             terms = objective.discriminator_terms(
-                self._discriminator, real, Batch(fake.images.detach(), labels)
+                self._discriminator, real, Batch(fake.images.detach(), fake.labels)
             )
         values = {**terms.losses, **terms.watched}
         values["d_grad"] = _descend(terms.total, state.discriminator, state.d_optimizer)
@@ -61,19 +95,15 @@ class Update:
             state.discriminator.requires_grad_(True)
             values |= {**terms.losses, **terms.watched}
             values["g_grad"] = _descend(terms.total, state.generator, state.g_optimizer)
-            state.g_step += 1
-            if state.average is not None:
-                state.update_average()
-        state.step += 1
+            state.update_average()
         return {name: value.detach() for name, value in values.items()}
 
-    def _real_batch(self, indices: Tensor) -> Batch:
-        indices = to_device(indices, self._images.device)
-        images = to_float(self._images[indices])
+    def _real_batch(self, drawn: Drawn) -> Batch:
+        images = to_float(self._images[drawn.indices])
         if self.params.flip:
-            images = flip_some(images, self.state.flips)
+            images = flip_some(images, drawn.flips)
         images = augment(images, self.params.augment)
-        return Batch(images.contiguous(memory_format=torch.channels_last), self._labels[indices])
+        return Batch(images.contiguous(memory_format=torch.channels_last), self._labels[drawn.indices])
 
 
 def _descend(loss: Tensor, network: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Tensor:

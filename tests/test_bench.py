@@ -61,7 +61,7 @@ def test_pairs_judged_one_after_the_other_have_the_same_logits(toy_data, head):
 
 
 def test_the_plain_side_has_plain_layers_and_learns():
-    params = dcgan.Params(dataset="shapes", n_images=32, batch_size=8, width=4, network="dense")
+    params = dcgan.Params(dataset="shapes", n_images=32, batch_size=8, width=4, network="dense", device="cpu")
     dataset = load_dataset(params)
     gan = build(params, dataset)
     before = [weight.clone() for weight in (*gan.generator.parameters(), *gan.discriminator.parameters())]
@@ -127,8 +127,8 @@ def test_speeds_are_those_after_the_first_round_and_shares_of_the_peak(monkeypat
 
     class Told(AbstractContextManager):
         def __init__(self, prepare):
-            workload, side = prepare.args
-            assert workload is TINY
+            workload, side, device = prepare.args
+            assert (workload, device) == (TINY, "cpu")
             self.slices = iter(slices[side])
 
         def __call__(self):
@@ -141,21 +141,21 @@ def test_speeds_are_those_after_the_first_round_and_shares_of_the_peak(monkeypat
     each = count_flops(untrained(TINY.params("", "fp32"))) / 8
     monkeypatch.setattr(training, "Worker", Told)
     monkeypatch.setattr(training, "has_fast_bf16", lambda device: False)
-    monkeypatch.setattr(training, "flops_per_second", lambda dtype: 400 * each)
+    monkeypatch.setattr(training, "flops_per_second", lambda dtype, device: 400 * each)
     (row,) = training.rows(["tiny"], rounds=3)
     assert (row.name, row.base, row.ours) == ("tiny, fp32", slices["plain"][1:], slices["fp32"][1:])
     assert row.note.startswith("50% of the ")
 
 
 def test_each_side_trains_and_the_kit_with_its_algorithms(entered):
-    assert sides.prepare(TINY, "plain", "")() > 0
+    assert sides.prepare(TINY, "plain", "cpu", "")() > 0
     assert not entered
-    assert sides.prepare(TINY, "fp32", "")() > 0
+    assert sides.prepare(TINY, "fp32", "cpu", "")() > 0
     assert len(entered) == 1
 
 
 def test_a_worker_trains_when_it_is_told_to_and_ends():
-    with Worker(partial(sides.prepare, TINY, "fp32")) as kit:
+    with Worker(partial(sides.prepare, TINY, "fp32", "cpu")) as kit:
         assert min(kit(), kit()) > 0
     assert kit._process.exitcode == 0
 
@@ -173,11 +173,15 @@ def test_scaling_times_each_point_with_the_algorithms_of_training(monkeypatch, e
 
 def test_its_conditions_are_those_of_the_cpu(monkeypatch, capsys, cpu_alone):
     monkeypatch.setitem(WORKLOADS, "tiny", TINY)
-    monkeypatch.setattr(training, "rows", lambda names, rounds: iter([Row(names[0], "s", ours=[rounds])]))
+    monkeypatch.setattr(
+        training,
+        "rows",
+        lambda names, rounds, device: iter([Row(f"{names[0]}, {device}", "s", ours=[rounds])]),
+    )
     bench(["tiny"], 3)
     told = capsys.readouterr().out
     assert ", cpu (" in told
-    assert "| tiny | s |  | 3 |  |  |\n" in told
+    assert "| tiny, cpu | s |  | 3 |  |  |\n" in told
     assert told.endswith("All this took 0:00.\n")
 
 
@@ -209,7 +213,7 @@ def test_operators_have_their_group(operator, group):
 def test_a_profile_tells_where_the_time_of_an_update_goes(monkeypatch, entered, cpu_alone):
     monkeypatch.setitem(WORKLOADS, "tiny", TINY)
     monkeypatch.setattr(profile, "has_fast_bf16", lambda device: False)
-    monkeypatch.setattr(profile, "flops_per_second", lambda dtype: 1e12)
+    monkeypatch.setattr(profile, "flops_per_second", lambda dtype, device: 1e12)
     seconds = {"aten::mm": 0.3, "aten::copy_": 0.1, "aten::native_batch_norm": 0.1}
     monkeypatch.setattr(profile, "operator_seconds", lambda update: seconds)
     (one,) = profile.profiles(["tiny"])
@@ -251,6 +255,11 @@ def test_make_bench_keeps_the_numbers_of_before_if_it_fails(tmp_path, status, ke
 def test_an_unknown_workload_is_refused(capsys):
     assert cli.main(["bench", "dcgan-65"]) == 1
     assert "no workload 'dcgan-65', did you mean 'dcgan-64'?" in capsys.readouterr().err
+
+
+def test_what_measures_the_cpu_is_refused_for_a_gpu(capsys):
+    assert cli.main(["bench", "metrics", "--device", "cuda"]) == 1
+    assert "no workload 'metrics'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("names", [["metrics"], []])

@@ -48,6 +48,7 @@ def test_time_of_an_update_is_the_mean_over_whole_cycles(toy_params, monkeypatch
 
     class Clocked:
         params = toy_params(d_steps=2)
+        cycles_to_warm_up = 2
         calls = 0
 
         def __call__(self, indices):

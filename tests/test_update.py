@@ -69,8 +69,8 @@ def test_the_moving_average_is_that_of_torch(toy_params, toy_data):
     for _ in range(3):
         for weight in gan.generator.parameters():
             weight.data += torch.randn_like(weight)
-        state.g_step += 1
         state.update_average()
+        state.count(True)
         expected.update_parameters(gan.generator)
         for ours, theirs in zip(state.average.parameters(), expected.parameters(), strict=True):
             assert torch.equal(ours, theirs)

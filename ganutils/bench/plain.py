@@ -97,6 +97,8 @@ def loop(gan: Gan, params: RunParams, dataset: Dataset) -> Iterator[dict[str, fl
         persistent_workers=True,
     )
     generator, discriminator, objective, prior = as_published(gan)
+    device = torch.device(params.device)
+    generator, discriminator = generator.to(device), discriminator.to(device)
     make = {"adam": _adam, "rmsprop": _rmsprop}[params.optimizer]
     latents = torch.Generator().manual_seed(params.seed)
     d_optimizer, g_optimizer = make(discriminator, params), make(generator, params)
@@ -104,8 +106,8 @@ def loop(gan: Gan, params: RunParams, dataset: Dataset) -> Iterator[dict[str, fl
     while True:
         for images, labels in loader:
             step += 1
-            real = Batch(images, labels)
-            z, fake_labels = prior.sample(len(images), generator=latents)
+            real = Batch(images.to(device), labels.to(device))
+            z, fake_labels = (drawn.to(device) for drawn in prior.sample(len(images), generator=latents))
             fake = generator(z, fake_labels)
 
             d_optimizer.zero_grad()

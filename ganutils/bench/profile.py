@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
+from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from ganutils.bench.peak import count_flops, flops_per_second
 from ganutils.bench.workloads import WORKLOADS, untrained
-from ganutils.hardware import choose, has_fast_bf16
+from ganutils.hardware import choose, exact, has_fast_bf16
 from ganutils.update import Update
 
 # The first pattern that is found in an operator's name gives its group.
@@ -34,15 +35,20 @@ class Profile:
     of_peak: float  # speed of convolutions and products, as a share of that of a large product
 
 
-def profiles(names: Iterable[str]) -> Iterator[Profile]:
-    """Profile the named workloads in each precision that is fast here."""
+def profiles(names: Iterable[str], device: str = "cpu") -> Iterator[Profile]:
+    """Profile the named workloads in each precision that is fast on a device.
+
+    On a GPU the time is that of its kernels, launched one by one, since a replayed graph does not tell whose
+    they are.
+    """
     products, dtypes = next(iter(GROUPS)), {"fp32": torch.float32, "bf16": torch.bfloat16}
-    for precision in ("fp32", "bf16") if has_fast_bf16(torch.device("cpu")) else ("fp32",):
+    for precision in ("fp32", "bf16") if has_fast_bf16(torch.device(device)) else ("fp32",):
         peak, found = 0.0, []
         for name in names:
             # Every time: a machine is faster at times than at others.
-            peak = max(peak, flops_per_second(dtypes[precision]))
-            update = untrained(WORKLOADS[name].params("", precision))
+            with exact():
+                peak = max(peak, flops_per_second(dtypes[precision], device))
+            update = untrained(WORKLOADS[name].params("", precision, device, cuda_graph=False))
             with choose(update.params).algorithms():
                 groups = grouped(operator_seconds(update))
             speed = count_flops(update) * update.params.d_steps * _COUNTED / groups[products]
@@ -59,10 +65,14 @@ def operator_seconds(update: Update) -> dict[str, float]:
     for _ in range(_WARM * update.params.d_steps):
         update(indices)
     os.environ.setdefault("KINETO_LOG_LEVEL", "9")  # the profiler writes of its own start and stop
-    with profile(activities=[ProfilerActivity.CPU]) as found:
+    is_gpu = update.params.device == "cuda"
+    activities = [ProfilerActivity.CPU, *[ProfilerActivity.CUDA] * is_gpu]
+    with profile(activities=activities) as found:
         for _ in range(_COUNTED * update.params.d_steps):
             update(indices)
-    return {event.key: event.self_cpu_time_total / 1e6 for event in found.key_averages()}
+    operators = [event for event in found.key_averages() if event.device_type == DeviceType.CPU]
+    spent = "self_device_time_total" if is_gpu else "self_cpu_time_total"
+    return {event.key: getattr(event, spent) / 1e6 for event in operators}
 
 
 def grouped(seconds: dict[str, float]) -> dict[str, float]:

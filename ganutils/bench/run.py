@@ -1,4 +1,4 @@
-"""The whole benchmark, as Markdown. It measures the CPU, with a GPU in the machine too."""
+"""The whole benchmark, as Markdown. It measures the CPU, or the trainings on a GPU."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -17,65 +17,66 @@ from ganutils.variants import get
 _STEADY = 3  # rounds of what varies little and takes half a minute a round
 
 
-def bench(names: Sequence[str], rounds: int) -> None:
-    """Measure and print the named workloads, all of them if none is named.
+def bench(names: Sequence[str], rounds: int, device: str = "cpu") -> None:
+    """Measure and print the named workloads, all of them that a device has if none is named.
 
-    Raises `ParameterError` for an unknown name and for fewer than one round, `MetricError` without the
-    baseline of the metrics.
+    Raises `ParameterError` for an unknown name, for fewer than one round and for a device that is not there,
+    `MetricError` without the baseline of the metrics.
     """
-    known = (*WORKLOADS, *OTHERS)
+    others_here = OTHERS if device == "cpu" else {"profile": OTHERS["profile"]}
+    known = (*WORKLOADS, *others_here)
     for name in names:
         if name not in known:
             raise unknown("workload", name, known)
     if rounds < 1:
         raise ParameterError(f"--rounds {rounds}: must be at least 1.")
-    if "metrics" in (names or OTHERS) and find_spec("torch_fidelity") is None:
+    if "metrics" in (names or others_here) and find_spec("torch_fidelity") is None:
         raise MetricError(
             "torch-fidelity, which the metrics are timed beside, is not installed. Install it with "
             "pip install -e '.[dev]', or name workloads other than metrics."
         )
     begun = time.perf_counter()
-    _print_conditions(rounds)
+    _print_conditions(rounds, device)
     trainings = [name for name in WORKLOADS if name in names or not names]
-    others = [name for name in OTHERS if name in names or not names]
+    others = [name for name in others_here if name in names or not names]
     if trainings:
         from ganutils.bench.training import rows
 
-        _print_table(rows(trainings, rounds))
+        _print_table(rows(trainings, rounds, device))
     for name in others:
-        OTHERS[name](rounds)
+        OTHERS[name](rounds, device)
     print(f"\nAll this took {clock(time.perf_counter() - begun)}.")
 
 
-def _metrics(rounds: int) -> None:
+def _metrics(rounds: int, device: str) -> None:
     from ganutils.bench.metrics import rows
 
     _print_table(rows(min(rounds, _STEADY)))
 
 
-def _reports(rounds: int) -> None:
+def _reports(rounds: int, device: str) -> None:
     from ganutils.bench.reports import rows
 
     _print_table(rows(min(rounds, _STEADY)))
 
 
-def _surroundings(rounds: int) -> None:
+def _surroundings(rounds: int, device: str) -> None:
     from ganutils.bench.surroundings import rows
 
     _print_table(rows())
 
 
-def _scaling(rounds: int) -> None:
+def _scaling(rounds: int, device: str) -> None:
     from ganutils.bench.scaling import markdown, points, runs
 
     print(f"\n{markdown(list(points(rounds)), list(runs()))}", flush=True)
 
 
-def _profile(rounds: int) -> None:
+def _profile(rounds: int, device: str) -> None:
     from ganutils.bench.profile import markdown, profiles
 
     print("\nWhere the time of an update goes, as shares of it, by torch's profiler.\n")
-    for line in markdown(profiles(WORKLOADS)):
+    for line in markdown(profiles(WORKLOADS, device)):
         print(line, flush=True)
 
 
@@ -88,7 +89,7 @@ are medians over the rounds, a ratio the median of those of the rounds. Shares a
 product here.
 """
 
-OTHERS: dict[str, Callable[[int], None]] = {
+OTHERS: dict[str, Callable[[int, str], None]] = {
     "metrics": _metrics,
     "reports": _reports,
     "surroundings": _surroundings,
@@ -97,8 +98,8 @@ OTHERS: dict[str, Callable[[int], None]] = {
 }
 
 
-def _print_conditions(rounds: int) -> None:
-    machine = facts(choose(get("dcgan").Params(device="cpu")))
+def _print_conditions(rounds: int, device: str) -> None:
+    machine = facts(choose(get("dcgan").Params(device=device)))
     told = f"{machine['device']}; {machine['system']}; {machine['libraries']}"
     now = datetime.now(UTC).strftime("%Y-%m-%d")
     print(EXPLANATION)

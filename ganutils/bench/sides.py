@@ -14,36 +14,37 @@ from ganutils.variants import build
 SIDES = ("plain", "fp32", "bf16")
 
 
-def prepare(workload: Workload, side: str, folder: str) -> Callable[[], float]:
+def prepare(workload: Workload, side: str, device: str, folder: str) -> Callable[[], float]:
     """Return what trains for one slice of time and returns images per second."""
-    return _plain(workload, folder) if side == "plain" else _kit(workload, folder, side)
+    return _plain(workload, device, folder) if side == "plain" else _kit(workload, side, device, folder)
 
 
-def _plain(workload: Workload, folder: str) -> Callable[[], float]:
-    params = workload.params(f"{folder}/run", "fp32")
+def _plain(workload: Workload, device: str, folder: str) -> Callable[[], float]:
+    params, count = workload.params(f"{folder}/run", "fp32", device), workload.updates_on(device)
     torch.manual_seed(params.seed)
     dataset = load_dataset(params)
     updates = loop(build(params, dataset), params, dataset)
 
     def train() -> float:
         begun = time.perf_counter()
-        for _ in range(workload.updates):
+        for _ in range(count):
             next(updates)
-        return workload.updates * params.batch_size / (time.perf_counter() - begun)
+        return count * params.batch_size / (time.perf_counter() - begun)
 
     return train
 
 
-def _kit(workload: Workload, folder: str, precision: str) -> Callable[[], float]:
-    update = untrained(workload.params(f"{folder}/run", precision))
-    batch, hardware = update.params.batch_size, choose(update.params)
+def _kit(workload: Workload, precision: str, device: str, folder: str) -> Callable[[], float]:
+    update = untrained(workload.params(f"{folder}/run", precision, device))
+    hardware, batch, count = choose(update.params), update.params.batch_size, workload.updates_on(device)
 
     def train() -> float:
         with hardware.algorithms():
             begun = time.perf_counter()
-            order = torch.randperm(workload.updates * batch).split(batch)
+            passes = [torch.randperm(update.params.n_images) for _ in range(count // workload.updates)]
+            order = torch.cat(passes).split(batch)
             told = [value for indices in order for value in update(indices).values()]
             torch.stack(told).tolist()  # as the recorder reads them, some updates later
-        return workload.updates * batch / (time.perf_counter() - begun)
+        return count * batch / (time.perf_counter() - begun)
 
     return train

@@ -12,16 +12,17 @@ from ganutils.bench.rows import Row
 from ganutils.bench.sides import SIDES, prepare
 from ganutils.bench.worker import Worker
 from ganutils.bench.workloads import WORKLOADS, untrained
-from ganutils.hardware import has_fast_bf16
+from ganutils.hardware import exact, has_fast_bf16
 
 
-def rows(names: Iterable[str], rounds: int) -> Iterator[Row]:
+def rows(names: Iterable[str], rounds: int, device: str = "cpu") -> Iterator[Row]:
     """Time the named workloads: the plain loop, then the kit in each precision, round after round."""
-    kit = SIDES[1:] if has_fast_bf16(torch.device("cpu")) else SIDES[1:2]
+    kit = SIDES[1:] if has_fast_bf16(torch.device(device)) else SIDES[1:2]
     dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
-    peaks = {side: flops_per_second(dtypes[side]) for side in kit}
+    with exact():
+        peaks = {side: flops_per_second(dtypes[side], device) for side in kit}
     for name in names:
-        speeds = _speeds(name, ("plain", *kit), rounds)
+        speeds = _speeds(name, ("plain", *kit), rounds, device)
         update = untrained(WORKLOADS[name].params("", "fp32"))
         flops = count_flops(update) / update.params.batch_size  # for a real image
         for side in kit:
@@ -30,12 +31,13 @@ def rows(names: Iterable[str], rounds: int) -> Iterator[Row]:
             yield Row(f"{WORKLOADS[name].name}, {side}", "images/s", speeds["plain"], speeds[side], note)
 
 
-def _speeds(name: str, sides: Iterable[str], rounds: int) -> dict[str, list[float]]:
+def _speeds(name: str, sides: Iterable[str], rounds: int, device: str) -> dict[str, list[float]]:
     """Return images per second of each side in each round, after one round to warm up."""
     speeds: dict[str, list[float]] = {side: [] for side in sides}
     with ExitStack() as stack:
         workers = {
-            side: stack.enter_context(Worker(partial(prepare, WORKLOADS[name], side))) for side in speeds
+            side: stack.enter_context(Worker(partial(prepare, WORKLOADS[name], side, device)))
+            for side in speeds
         }
         for turn in range(rounds + 1):
             for side, worker in workers.items():

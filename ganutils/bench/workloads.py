@@ -10,26 +10,31 @@ from ganutils.params import RunParams
 from ganutils.state import TrainState
 from ganutils.update import Update
 
+_ON_GPU = 25
+
 
 @dataclass(frozen=True)
 class Workload:
-    """A variant with parameters, and the updates of one slice of time: one to five seconds on two cores."""
+    """A variant with parameters, and the updates of one slice of time: one to five seconds on two cores.
+
+    A GPU makes `_ON_GPU` times as many.
+    """
 
     name: str
     variant: str
     updates: int
     values: dict[str, Any] = field(default_factory=dict)
 
-    def params(self, run: str, precision: str) -> RunParams:
-        """Return its parameters, on as many embedded shapes as a slice needs, for the CPU."""
+    def updates_on(self, device: str) -> int:
+        """Return the updates of one slice of time."""
+        return self.updates * (1 if device == "cpu" else _ON_GPU)
+
+    def params(self, run: str, precision: str, device: str = "cpu", **others: Any) -> RunParams:
+        """Return its parameters, on as many embedded shapes as a slice of the CPU needs."""
         params_class = variants.get(self.variant).Params
         batch = self.values.get("batch_size", params_class.model_fields["batch_size"].default)
-        return params_class(
-            **{"dataset": "shapes", "classes": "", "n_images": self.updates * batch, **self.values},
-            device="cpu",
-            precision=precision,
-            run=run,
-        )
+        values = {"dataset": "shapes", "classes": "", "n_images": self.updates * batch, **self.values}
+        return params_class(**values, **others, device=device, precision=precision, run=run)
 
 
 CLIP = {"constraint": "clip", "optimizer": "rmsprop", "learning_rate": 5e-5, "beta2": 0.99}

@@ -5,8 +5,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ganutils.hardware import to_device
-
 
 class Batch(NamedTuple):
     """One minibatch, real or generated."""
@@ -28,10 +26,14 @@ def to_uint8(images: Tensor) -> Tensor:
     return (images.float() * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-def flip_some(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Mirror each image (N, 3, H, W) left to right with probability 1/2."""
-    flipped = torch.rand(len(images), generator=generator) < 0.5
-    return torch.where(to_device(flipped, images.device)[:, None, None, None], images.flip(3), images)
+def draw_flips(count: int, generator: torch.Generator) -> Tensor:
+    """Draw which of `count` images are mirrored: (count,) bool, on the CPU; each with probability 1/2."""
+    return torch.rand(count, generator=generator) < 0.5
+
+
+def flip_some(images: Tensor, flips: Tensor) -> Tensor:
+    """Mirror left to right those of the images (N, 3, H, W) that `flips` (N,) says."""
+    return torch.where(flips[:, None, None, None], images.flip(3), images)
 
 
 def epoch_order(count: int, batch_size: int, generator: torch.Generator) -> tuple[Tensor, ...]:

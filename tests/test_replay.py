@@ -1,0 +1,132 @@
+"""Updates that are recorded and replayed: what can be checked without a GPU.
+
+Calling what was recorded again stands for a replay: like one, it reads and writes the same memory each time.
+"""
+
+from typing import NamedTuple
+
+import pytest
+import torch
+from test_update import CASES
+from torch import Tensor
+
+from ganutils import replay, variants
+from ganutils.errors import RunError
+from ganutils.hardware import Hardware, choose
+from ganutils.replay import UNRECORDED, Replay
+from ganutils.state import TrainState
+from ganutils.update import Update
+
+
+class Numbers(NamedTuple):
+    first: Tensor
+    second: Tensor
+
+
+class Notes:
+    """Records by keeping the call; notes what was recorded and how often it was replayed."""
+
+    def __init__(self):
+        self.recorded, self.replayed = 0, 0
+
+    def __call__(self, launch):
+        self.recorded += 1
+
+        def again():
+            self.replayed += 1
+            return launch()
+
+        return again
+
+
+def test_a_function_is_recorded_once_for_each_kind_and_reads_new_numbers_each_time():
+    notes = Notes()
+    called = Replay(
+        lambda numbers, negative: {"sum": (numbers.first + numbers.second) * (-1 if negative else 1)}, notes
+    )
+    for count in range(1, 8):
+        for kind in (False, True):
+            given = Numbers(torch.tensor(float(count)), torch.tensor(0.5))
+            assert called(given, kind)["sum"] == (-1 if kind else 1) * (count + 0.5)
+            assert given.first == count
+    assert notes.recorded == 2
+    assert notes.replayed == 2 * (7 - UNRECORDED)
+
+
+def test_what_is_given_is_never_written_over():
+    order = torch.arange(20.0)
+    called = Replay(lambda numbers, kind: {"sum": numbers.first.sum()}, Notes())
+    for part in order.split(2):
+        called(Numbers(part, part), False)
+    assert torch.equal(order, torch.arange(20.0))
+
+
+@pytest.mark.parametrize(("name", "values"), CASES)
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_replayed_updates_are_those_of_plain_calls(toy_data, monkeypatch, name, values, precision):
+    notes = Notes()
+    monkeypatch.setattr(replay.Replay.__init__, "__defaults__", (notes,))
+    chosen = {"width": 4, "batch_size": 8, "d_steps": 2, "device": "cpu", "ema": 0.9, "schedule": "linear"}
+    params = variants.get(name).Params(**{**chosen, "precision": precision, **values})
+    told, states = [], []
+    for replayed in (False, True):
+        gan, plain = variants.build(params, toy_data), choose(params)
+        hardware = Hardware(plain.device, plain.precision, plain.name, False, replayed)
+        state = TrainState(gan, params, hardware.device)
+        update = Update(gan, state, toy_data, params, hardware)
+        torch.manual_seed(0)
+        values = []
+        for step in range(12):
+            state.scale_learning_rate(1 - step / 12)
+            values.append(update(torch.arange(step, step + 8)))
+        told.append(values)
+        states.append(state.capture())
+    assert notes.recorded == 2
+    assert notes.replayed == 12 - 2 * UNRECORDED
+    for ours, theirs in zip(*told, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+    torch.testing.assert_close(states[1], states[0], rtol=0, atol=0)
+    assert (state.step, state.g_step, int(state.average.n_averaged)) == (12, 6, 6)
+
+
+def test_after_a_return_to_a_checkpoint_it_is_recorded_anew(toy_params, toy_data, monkeypatch):
+    notes = Notes()
+    monkeypatch.setattr(replay.Replay.__init__, "__defaults__", (notes,))
+    params = toy_params()
+    gan, cpu = variants.build(params, toy_data), torch.device("cpu")
+    state = TrainState(gan, params, cpu)
+    update = Update(gan, state, toy_data, params, Hardware(cpu, "fp32", "", False, is_replayed=True))
+    kept = state.capture()
+    for _ in range(UNRECORDED + 2):
+        update(torch.arange(8))
+    state.restore(kept)
+    update.begin_anew()
+    for _ in range(UNRECORDED + 1):
+        update(torch.arange(8))
+    assert notes.recorded == 2
+
+
+def test_what_cannot_be_recorded_is_told_with_its_remedy(monkeypatch):
+    class Refusing:
+        def __enter__(self):
+            pass
+
+        def __exit__(self, *error):
+            pass
+
+    def reads():
+        raise RuntimeError("CUDA error: operation not permitted when stream is capturing\nDetails")
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph: Refusing())
+    with pytest.raises(
+        RunError, match=r"cannot be recorded \(CUDA error: .* capturing\)\. .* cuda_graph=False"
+    ):
+        replay.as_cuda_graph(reads)
+
+
+def test_a_cpu_replays_nothing(toy_params):
+    assert not choose(toy_params()).is_replayed
+    assert str(Hardware(torch.device("cuda"), "bf16", "toy", True, True)) == (
+        "cuda (toy), bf16, channels last, CUDA graph, deterministic"
+    )
