@@ -29,9 +29,12 @@ def to_device(tensor: Tensor, device: torch.device | str) -> Tensor:
 
     Apple's GPUs may read the memory of such a copy after it was freed.
     """
-    if torch.device(device).type != "cuda":
-        return tensor.to(device)
-    return tensor.pin_memory().to(device, non_blocking=True)
+    return pinned(tensor, device).to(device, non_blocking=torch.device(device).type == "cuda")
+
+
+def pinned(tensor: Tensor, device: torch.device | str) -> Tensor:
+    """Put a tensor of the CPU where a CUDA GPU fetches it by itself; for other devices leave it."""
+    return tensor.pin_memory() if torch.device(device).type == "cuda" else tensor
 
 
 @dataclass(frozen=True)

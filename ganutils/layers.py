@@ -80,14 +80,14 @@ def _channels_last(x: Tensor) -> Tensor:
 
 
 def _random_bytes(count: int, device: torch.device) -> Tensor:
-    if device.type not in ("cpu", "cuda"):  # Apple's GPUs draw no whole words
+    if device.type != "cpu":  # Apple's GPUs draw no whole words
         return torch.randint(256, (count,), dtype=torch.uint8, device=device)
     words = torch.empty((count + 7) // 8, dtype=torch.int64, device=device)
     return words.random_(torch.iinfo(torch.int64).min, None).view(torch.uint8)[:count]
 
 
 class CheapDropout(nn.Module):
-    """Dropout whose mask takes 8 random bits a number instead of 32, for speed on a CPU.
+    """Dropout whose mask takes 8 random bits a number instead of 32 on a CPU, for speed.
 
     The probability is rounded to a multiple of 1/256; what is kept is scaled so that the mean stays
     exact (Srivastava 2014, JMLR 15).
@@ -101,7 +101,8 @@ class CheapDropout(nn.Module):
         """Return x with a share of its numbers set to 0 while training, unchanged otherwise."""
         if not self.training or self.dropped == 0:
             return x
-        if torch.compiler.is_compiling():  # the compiler fuses torch's own, and cannot trace these words
+        # On a GPU torch's own is one kernel; the compiler fuses it, and cannot trace these words.
+        if x.device.type == "cuda" or torch.compiler.is_compiling():
             return F.dropout(x, self.dropped / 256)
         kept = _random_bytes(x.numel(), x.device) >= self.dropped
         mask = kept.to(x.dtype) * (256 / (256 - self.dropped))

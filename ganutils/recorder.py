@@ -5,11 +5,11 @@ import time
 from itertools import takewhile
 
 import torch
-from torch import Tensor
 
 from ganutils.errors import DivergedError
 from ganutils.history import Row, averaged, means
 from ganutils.runs import RunDir
+from ganutils.scalars import Scalars
 
 _FLUSH_SECONDS = 1.0
 
@@ -21,13 +21,13 @@ class Recorder:
         self._run = run
         self._every = log_every
         self._steps_per_epoch = run.steps_per_epoch
-        self._pending: list[tuple[int, dict[str, Tensor]]] = []
+        self._pending: list[tuple[int, Scalars]] = []
         self._flushed = time.monotonic()
         self._rows: list[Row] = []  # of the running epoch
         self.recent: Row = {}  # means over the rows of the last flush
 
-    def add(self, step: int, values: dict[str, Tensor]) -> None:
-        """Take the detached scalars of a step (counted from 1)."""
+    def add(self, step: int, values: Scalars) -> None:
+        """Take what a step (counted from 1) tells."""
         self._pending.append((step, values))
 
     def is_complete(self, step: int) -> bool:
@@ -46,13 +46,9 @@ class Recorder:
         """
         if not self._pending:
             return
-        columns = [list(values) for _, values in self._pending]
-        numbers = iter(
-            torch.stack([v.float() for _, values in self._pending for v in values.values()]).tolist()
-        )
+        numbers = iter(torch.cat([values.numbers for _, values in self._pending]).tolist())
         read = [
-            {"step": step, **{name: next(numbers) for name in names}}
-            for (step, _), names in zip(self._pending, columns, strict=True)
+            {"step": step, **{name: next(numbers) for name in values.names}} for step, values in self._pending
         ]
         rows = list(averaged(read, self._every, self._steps_per_epoch))
         self._pending.clear()

@@ -9,15 +9,15 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
 
 from ganutils.errors import RunError
+from ganutils.hardware import pinned, to_device
+from ganutils.scalars import Scalars
 
-Values = dict[str, Tensor]
-UNRECORDED = 3  # calls as they are: optimisers make their state, cuDNN tries its algorithms
+UNRECORDED = 3  # calls before it is recorded: optimisers make their state, cuDNN tries its algorithms
 
 
-def as_cuda_graph(launch: Callable[[], Values]) -> Callable[[], Values]:
+def as_cuda_graph(launch: Callable[[], Scalars]) -> Callable[[], Scalars]:
     """Record the kernels that `launch` starts, without running them, and return what replays them.
 
     A random number on the device is a new one in each replay, the same as without recording. Raises
@@ -26,8 +26,7 @@ def as_cuda_graph(launch: Callable[[], Values]) -> Callable[[], Values]:
     graph = torch.cuda.CUDAGraph()
     try:
         with torch.cuda.graph(graph):
-            values = launch()
-            recorded = torch.stack([value.float() for value in values.values()])
+            recorded = launch()
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[0]
         raise RunError(
@@ -35,9 +34,9 @@ def as_cuda_graph(launch: Callable[[], Values]) -> Callable[[], Values]:
             "tensors, as .item() does, needs cuda_graph=False."
         ) from error
 
-    def replay() -> Values:
+    def replay() -> Scalars:
         graph.replay()
-        return dict(zip(values, recorded.clone().unbind(), strict=True))  # the next replay writes over them
+        return Scalars(recorded.names, recorded.numbers.clone())  # the next replay writes over them
 
     return replay
 
@@ -46,28 +45,44 @@ class Replay:
     """Calls a function of tensors as it is at first, then as it was recorded; one recording for each `kind`.
 
     The function launches the same kernels on the same memory each time: it decides nothing by a number on
-    the device, and counts nothing. Its first argument are tensors of the same sizes in every call.
+    the device, and counts nothing. Its first argument are tensors on the device, given here on the CPU, of
+    the same sizes in every call.
     """
 
     def __init__(
         self,
-        compute: Callable[[Any, bool], Values],
-        record: Callable[[Callable[[], Values]], Callable[[], Values]] = as_cuda_graph,
+        compute: Callable[[Any, bool], Scalars],
+        device: torch.device,
+        record: Callable[[Callable[[], Scalars]], Callable[[], Scalars]] = as_cuda_graph,
     ) -> None:
-        self._compute, self._record = compute, record
+        self._compute, self._device, self._record = compute, device, record
         self._calls: Counter[bool] = Counter()
-        self._recorded: dict[bool, Callable[[], Values]] = {}
-        self._inputs: NamedTuple | None = None
+        self._recorded: dict[bool, Callable[[], Scalars]] = {}
+        self._inputs: _Inputs | None = None
 
-    def __call__(self, inputs: NamedTuple, kind: bool) -> Values:
-        """Return what `compute(inputs, kind)` returns."""
+    def __call__(self, given: NamedTuple, kind: bool) -> Scalars:
+        """Return what `compute(given, kind)` returns."""
         self._calls[kind] += 1
         if self._calls[kind] <= UNRECORDED:
-            return self._compute(inputs, kind)
+            return self._compute(given._make(to_device(tensor, self._device) for tensor in given), kind)
         if self._inputs is None:
-            self._inputs = inputs._make(map(torch.clone, inputs))
-        for ours, given in zip(self._inputs, inputs, strict=True):
-            ours.copy_(given)
+            self._inputs = _Inputs(given, self._device)
+        self._inputs.fill(given)
         if kind not in self._recorded:
-            self._recorded[kind] = self._record(partial(self._compute, self._inputs, kind))
+            self._recorded[kind] = self._record(partial(self._compute, self._inputs.tensors, kind))
         return self._recorded[kind]()
+
+
+class _Inputs:
+    """Tensors on a device that are filled anew by one copy; those of wider types come first."""
+
+    def __init__(self, like: NamedTuple, device: torch.device) -> None:
+        sizes = [tensor.nbytes for tensor in like]
+        self._memory = torch.empty(sum(sizes), dtype=torch.uint8, device=device)
+        parts = zip(self._memory.split(sizes), like, strict=True)
+        self.tensors = like._make(part.view(tensor.dtype).view(tensor.shape) for part, tensor in parts)
+
+    def fill(self, given: NamedTuple) -> None:
+        """Copy tensors of the CPU, without waiting for a CUDA GPU."""
+        parts = [tensor.contiguous().view(-1).view(torch.uint8) for tensor in given]
+        self._memory.copy_(pinned(torch.cat(parts), self._memory.device), non_blocking=True)

@@ -25,6 +25,7 @@ from ganutils.stopping import StopSignal
 from ganutils.streams import stream
 from ganutils.update import Update
 
+SAVING_SHARE = 0.02  # of the time, which checkpoints after short epochs take at most
 MOST_ROLLBACKS = 5  # after which the learning rate is 1/32 and something else is wrong
 
 
@@ -91,6 +92,7 @@ class _Loop:
         self.stop = StopSignal(params.max_minutes)
         self.observer = Observer(self.state, gan, params, run)
         self.monitor = Monitor(run, dataset, gan, params)
+        self._saved_step, self._saved, self._save_seconds = self.state.step, time.perf_counter(), 0.0
 
     def train(self) -> None:
         state, epochs = self.state, self.params.epochs
@@ -113,6 +115,8 @@ class _Loop:
                         self._roll_back(error)
                     if self.stop.is_requested():
                         break
+            if state.step != self._saved_step:  # a stop that came between two epochs
+                self._save()
         finally:
             self.progress.close()
         if state.step < epochs * self.steps_per_epoch:
@@ -204,12 +208,23 @@ class _Loop:
         is_best = score is not None and score.is_best
         if is_best:
             self.observer.sample_best()
-        self._save(is_best=is_best)
+        is_wanted = is_best or epoch == self.params.epochs or self.stop.is_requested()
+        if is_wanted or self._has_to_save():
+            self._save(is_best=is_best)
         self.progress.epoch(epoch, self.recorder.epoch_means(), row["images_per_second"])
 
     def _save(self, *, is_best: bool = False) -> None:
         """Write a checkpoint after all that belongs to it: a finished run lacks nothing, wherever it died."""
+        begun = time.perf_counter()
         self.recorder.flush()
         if self.state.rollbacks:
             self.run.note_rollbacks(self.state.rollbacks)
         self.run.checkpoints.save(self.state.capture(), is_best=is_best)
+        self._saved_step, self._saved = self.state.step, time.perf_counter()
+        self._save_seconds = self._saved - begun
+
+    def _has_to_save(self) -> bool:
+        """Say whether an epoch ends with a checkpoint: not where that would take longer than training."""
+        if self.params.on_nan == "rollback":
+            return True  # where a run goes back to must not depend on time
+        return self._save_seconds <= SAVING_SHARE * (time.perf_counter() - self._saved)

@@ -12,16 +12,17 @@ from ganutils.hardware import Hardware, to_device
 from ganutils.objective import Gan
 from ganutils.params import RunParams
 from ganutils.replay import UNRECORDED, Replay
+from ganutils.scalars import Scalars
 from ganutils.state import TrainState
 
 
 class Drawn(NamedTuple):
-    """What an update does not compute: N random choices, on the device."""
+    """What chance gives to an update, for N images; wider types first, as `Replay` wants them."""
 
-    indices: Tensor  # (N,) of the real images
-    flips: Tensor  # (N,) bool: which of them are mirrored
+    indices: Tensor  # (N,) int64, of the real images
+    labels: Tensor  # (N,) int64, of the generated images
     z: Tensor  # (N, latent_size)
-    labels: Tensor  # (N,) of the generated images
+    flips: Tensor  # (N,) bool: which real images are mirrored
 
 
 class Update:
@@ -48,18 +49,19 @@ class Update:
 
     def begin_anew(self) -> None:
         """Forget what was recorded: the state's tensors are others now."""
-        self._run = Replay(self._compute) if self._hardware.is_replayed else self._compute
+        replay = Replay(self._compute, self._hardware.device)
+        self._run = replay if self._hardware.is_replayed else self._launch
 
     @property
     def cycles_to_warm_up(self) -> int:
         """Cycles of `d_steps` updates after which each takes its usual time."""
         return UNRECORDED + 1 if self._hardware.is_replayed else 2
 
-    def __call__(self, indices: Tensor) -> dict[str, Tensor]:
+    def __call__(self, indices: Tensor) -> Scalars:
         """Make one discriminator update and, every `d_steps`, a generator update on the same latents.
 
-        `indices` (N,) name the real images. Returns detached scalars, for the history. Drawing new latents
-        for the generator, as Goodfellow 2014 writes it, would cost another pass.
+        `indices` (N,) name the real images. Returns what the history tells. Drawing new latents for the
+        generator, as Goodfellow 2014 writes it, would cost another pass.
         """
         with_generator = (self.state.step + 1) % self.params.d_steps == 0
         values = self._run(self._draw(indices), with_generator)
@@ -67,12 +69,16 @@ class Update:
         return values
 
     def _draw(self, indices: Tensor) -> Drawn:
-        count, device = len(indices), self._hardware.device
+        count = len(indices)
         flips = draw_flips(count, self.state.flips) if self.params.flip else torch.zeros(count, dtype=bool)
-        z, labels = self._prior.sample(count, generator=self.state.latents, device=device)
-        return Drawn(to_device(indices, device), to_device(flips, device), z, labels)
+        z, labels = self._prior.sample(count, generator=self.state.latents)
+        return Drawn(indices, labels, z, flips)
 
-    def _compute(self, drawn: Drawn, with_generator: bool) -> dict[str, Tensor]:
+    def _launch(self, drawn: Drawn, with_generator: bool) -> Scalars:
+        here = Drawn(*(to_device(tensor, self._hardware.device) for tensor in drawn))
+        return self._compute(here, with_generator)
+
+    def _compute(self, drawn: Drawn, with_generator: bool) -> Scalars:
         """Change the tensors of the state, and nothing else that lasts."""
         state, objective = self.state, self._objective
         real = self._real_batch(drawn)
@@ -96,7 +102,7 @@ class Update:
             values |= {**terms.losses, **terms.watched}
             values["g_grad"] = _descend(terms.total, state.generator, state.g_optimizer)
             state.update_average()
-        return {name: value.detach() for name, value in values.items()}
+        return Scalars.of(values)
 
     def _real_batch(self, drawn: Drawn) -> Batch:
         images = to_float(self._images[drawn.indices])

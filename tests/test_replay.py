@@ -14,8 +14,11 @@ from ganutils import replay, variants
 from ganutils.errors import RunError
 from ganutils.hardware import Hardware, choose
 from ganutils.replay import UNRECORDED, Replay
+from ganutils.scalars import Scalars
 from ganutils.state import TrainState
 from ganutils.update import Update
+
+CPU = torch.device("cpu")
 
 
 class Numbers(NamedTuple):
@@ -41,9 +44,11 @@ class Notes:
 
 def test_a_function_is_recorded_once_for_each_kind_and_reads_new_numbers_each_time():
     notes = Notes()
-    called = Replay(
-        lambda numbers, negative: {"sum": (numbers.first + numbers.second) * (-1 if negative else 1)}, notes
-    )
+
+    def total(numbers, negative):
+        return Scalars.of({"sum": (numbers.first + numbers.second) * (-1 if negative else 1)})
+
+    called = Replay(total, CPU, notes)
     for count in range(1, 8):
         for kind in (False, True):
             given = Numbers(torch.tensor(float(count)), torch.tensor(0.5))
@@ -55,10 +60,21 @@ def test_a_function_is_recorded_once_for_each_kind_and_reads_new_numbers_each_ti
 
 def test_what_is_given_is_never_written_over():
     order = torch.arange(20.0)
-    called = Replay(lambda numbers, kind: {"sum": numbers.first.sum()}, Notes())
+    called = Replay(lambda numbers, kind: Scalars.of({"sum": numbers.first.sum()}), CPU, Notes())
     for part in order.split(2):
         called(Numbers(part, part), False)
     assert torch.equal(order, torch.arange(20.0))
+
+
+def test_inputs_of_all_types_lie_in_one_piece_of_memory():
+    given = Numbers(torch.arange(3), torch.tensor([[True, False]]))
+    inputs = replay._Inputs(given, CPU)
+    for _ in range(2):
+        inputs.fill(given)
+        assert torch.equal(inputs.tensors.first, given.first)
+        assert torch.equal(inputs.tensors.second, given.second)
+        given = Numbers(given.first + 5, ~given.second)
+    assert len({tensor.untyped_storage().data_ptr() for tensor in inputs.tensors}) == 1
 
 
 @pytest.mark.parametrize(("name", "values"), CASES)
@@ -93,9 +109,9 @@ def test_after_a_return_to_a_checkpoint_it_is_recorded_anew(toy_params, toy_data
     notes = Notes()
     monkeypatch.setattr(replay.Replay.__init__, "__defaults__", (notes,))
     params = toy_params()
-    gan, cpu = variants.build(params, toy_data), torch.device("cpu")
-    state = TrainState(gan, params, cpu)
-    update = Update(gan, state, toy_data, params, Hardware(cpu, "fp32", "", False, is_replayed=True))
+    gan = variants.build(params, toy_data)
+    state = TrainState(gan, params, CPU)
+    update = Update(gan, state, toy_data, params, Hardware(CPU, "fp32", "", False, is_replayed=True))
     kept = state.capture()
     for _ in range(UNRECORDED + 2):
         update(torch.arange(8))

@@ -121,6 +121,7 @@ def test_grids_of_other_epochs_may_be_asked_for_later(toy_params, toy_data, caps
 
 
 def test_a_grid_that_was_never_drawn_is_not_missed(toy_params, toy_data, monkeypatch, capsys):
+    monkeypatch.setattr(training, "SAVING_SHARE", float("inf"))
     usual = Update.__call__
 
     def dies(update, indices):

@@ -9,6 +9,7 @@ import torch
 from trainings import assert_same, run_of, weights
 
 from ganutils import training
+from ganutils.checkpoints import Checkpoints
 from ganutils.errors import RunError
 from ganutils.runs import RunDir
 from ganutils.update import Update
@@ -56,6 +57,39 @@ def test_stopping_in_the_middle_of_an_epoch_and_going_on_changes_nothing(toy_par
     parts, parts_run, _ = run_of(toy_params(run="parts"), toy_data)
     assert whole.updates == parts.updates
     assert_same(weights(whole_run), weights(parts_run))
+
+
+@pytest.mark.parametrize(
+    ("values", "share", "saved"),
+    [
+        ({}, 0.0, [0, 15]),
+        ({}, float("inf"), [0, 5, 10, 15]),
+        ({"on_nan": "rollback"}, 0.0, [0, 5, 10, 15]),  # where it would go back to
+    ],
+)
+def test_epochs_share_a_checkpoint_where_saving_takes_long(
+    toy_params, toy_data, monkeypatch, values, share, saved
+):
+    steps, save = [], Checkpoints.save
+    monkeypatch.setattr(training, "SAVING_SHARE", share)
+    monkeypatch.setattr(
+        Checkpoints, "save", lambda *given, **how: (steps.append(given[1]["step"]), save(*given, **how))
+    )
+    run_of(toy_params(epochs=3, **values), toy_data)
+    assert steps == saved
+
+
+def test_a_stop_at_the_end_of_an_epoch_without_a_checkpoint_saves(toy_params, toy_data, monkeypatch):
+    monkeypatch.setattr(training, "SAVING_SHARE", 0.0)
+    advance = training.Progress.epoch
+
+    def stopping(progress, epoch, *told):
+        advance(progress, epoch, *told)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(training.Progress, "epoch", stopping)
+    stopped, run, _ = run_of(toy_params(epochs=3), toy_data)
+    assert stopped.step == weights(run)["step"] == 5
 
 
 def test_a_stopped_run_shows_where_it_stands(toy_params, toy_data):

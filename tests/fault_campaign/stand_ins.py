@@ -11,6 +11,7 @@ from torch import Tensor
 from ganutils.measurements import Measurement, Protocol
 from ganutils.metrics import quick
 from ganutils.sampling import recalibrate
+from ganutils.scalars import Scalars
 from ganutils.update import Update
 
 # (update, times that training already went back): each happens once, and again after a resume before it.
@@ -41,12 +42,12 @@ def put_in() -> None:
     recalibrate.__wrapped__.__defaults__ = (1,)  # batches; 20 would take most of the time
 
 
-def _failing(update: Callable[..., dict[str, Tensor]]) -> Callable[..., dict[str, Tensor]]:
-    def failing(one: Update, indices: Tensor) -> dict[str, Tensor]:
+def _failing(update: Callable[..., Scalars]) -> Callable[..., Scalars]:
+    def failing(one: Update, indices: Tensor) -> Scalars:
         values = update(one, indices)
         now = (one.state.step, len(one.state.rollbacks))
         if one.params.on_nan == "rollback" and now in _NOT_FINITE:
-            values[next(iter(values))] = torch.tensor(torch.nan)
+            values.numbers[0] = torch.nan
         return values
 
     return failing
