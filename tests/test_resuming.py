@@ -196,6 +196,7 @@ def test_an_output_that_nobody_reads_ends_after_the_checkpoint(toy_params, toy_d
     def closed(*arguments):
         raise BrokenPipeError(32, "Broken pipe")
 
+    monkeypatch.setattr(training, "SAVING_SHARE", float("inf"))
     params = toy_params(epochs=3)
     gan, run = build(params, toy_data), RunDir.open(params, toy_data)
     monkeypatch.setattr("ganutils.progress.Progress.epoch", closed)
