@@ -1,12 +1,15 @@
-"""Convolutions that take one of three faster ways on CPUs.
+"""Convolutions that take one of three faster ways on CPUs, and one on GPUs.
 
 With many channels, in fp32, that of `winograd`. With small outputs, in bf16, the weights' gradient is one
 matrix product; and so is, in fp32, a transposed convolution to few channels, as to an image. For these two
 ways: a convolution, its gradient with respect to the input and that with respect to the weights are three
 products of two tensors each; the gradients of each are the other two. So they are written once and serve
-forward, backward and, for a gradient penalty, the backward of the backward.
+forward, backward and, for a gradient penalty, the backward of the backward. There a GPU takes them too:
+torch's own second derivative of a convolution convolves with kernels as large as its images.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -20,6 +23,19 @@ from ganutils import winograd
 # With at most so many positions an image the matrix product takes half the time or less; with more it loses.
 _FEW_POSITIONS = 16
 _FEW_CHANNELS = 4  # as images have; more were not tried
+_TWICE_ON = ("cuda",)  # kinds of devices where the gradient of a gradient is faster by the three products
+_is_differentiated_twice = False
+
+
+@contextlib.contextmanager
+def differentiated_twice() -> Iterator[None]:
+    """Tell convolutions that the gradients of what they return will be differentiated too."""
+    global _is_differentiated_twice
+    before, _is_differentiated_twice = _is_differentiated_twice, True
+    try:
+        yield
+    finally:
+        _is_differentiated_twice = before
 
 
 class _Geometry(NamedTuple):
@@ -86,7 +102,7 @@ class _ToWeight(Function):
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(grad, x)
         ctx.how = how
-        if x.dtype == torch.bfloat16:
+        if x.dtype == torch.bfloat16 and x.device.type == "cpu":
             return _weight_by_patches(grad, x, how)
         shape = (grad.shape[1], x.shape[1], *how.kernel)
         return torch.nn.grad.conv2d_weight(x, shape, grad, how.stride, how.padding)
@@ -149,8 +165,8 @@ class LeanConv2d(nn.Conv2d):
         (kernel, _), (stride, _), (padding, _) = self.kernel_size, self.stride, self.padding
         lost = tuple((size + 2 * padding - kernel) % stride for size in x.shape[2:])
         how = _Geometry(self.stride, self.padding, self.kernel_size, lost)
-        if _is_small(x, x.shape[2:].numel() // stride**2):
-            return _Forward.apply(*_as_bf16(x, self.weight, self.bias), how)
+        if _is_small(x, x.shape[2:].numel() // stride**2) or _is_better_twice(x):
+            return _Forward.apply(*_as_autocast(x, self.weight, self.bias), how)
         # Only the gradient with respect to the input gains.
         if x.requires_grad and torch.is_grad_enabled() and _is_thin(x, self.in_channels, how):
             return _Forward.apply(x, self.weight, self.bias, how)
@@ -171,7 +187,7 @@ class LeanConvTranspose2d(nn.ConvTranspose2d):
             return winograd.convolve_transposed(x, self.weight)
         how = _Geometry(self.stride, self.padding, self.kernel_size, self.output_padding)
         if _is_small(x, x.shape[2:].numel()):
-            return _ToInput.apply(*_as_bf16(x, self.weight), how)
+            return _ToInput.apply(*_as_autocast(x, self.weight), how)
         if _is_thin(x, self.out_channels, how):
             return _ToInput.apply(x, self.weight, how)
         return super().forward(x)
@@ -190,6 +206,13 @@ def _is_thin(x: Tensor, channels: int, how: _Geometry) -> bool:
     return in_fp32 and is_whole and channels <= _FEW_CHANNELS and not torch.compiler.is_compiling()
 
 
-def _as_bf16(*tensors: Tensor | None) -> list[Tensor | None]:
-    """Convert tensors as autocast does for torch's own functions."""
-    return [tensor if tensor is None else tensor.bfloat16() for tensor in tensors]
+def _is_better_twice(x: Tensor) -> bool:
+    return _is_differentiated_twice and x.device.type in _TWICE_ON and not torch.compiler.is_compiling()
+
+
+def _as_autocast(x: Tensor, *others: Tensor | None) -> list[Tensor | None]:
+    """Convert tensors as autocast, if it is on, does for torch's own functions."""
+    if not torch.is_autocast_enabled(x.device.type):
+        return [x, *others]
+    dtype = torch.get_autocast_dtype(x.device.type)
+    return [tensor if tensor is None else tensor.to(dtype) for tensor in (x, *others)]

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganutils.convolutions import differentiated_twice
 from ganutils.data.batches import Batch
 from ganutils.prior import Prior
 
@@ -100,6 +101,7 @@ def gradient_norms(discriminator: Callable, real: Tensor, fake: Tensor) -> Tenso
     """
     t = torch.rand(len(real), *(1,) * (real.ndim - 1), device=real.device)
     between = torch.lerp(fake, real, t).requires_grad_()
-    scores = discriminator(between)
+    with differentiated_twice():
+        scores = discriminator(between)
     (gradient,) = torch.autograd.grad(scores, between, torch.ones_like(scores), create_graph=True)
     return gradient.float().flatten(1).norm(dim=1)

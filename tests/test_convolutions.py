@@ -6,6 +6,8 @@ from torch.autograd import gradcheck, gradgradcheck
 
 from ganutils import convolutions
 from ganutils.convolutions import LeanConv2d, LeanConvTranspose2d
+from ganutils.objective import gradient_norms
+from ganutils.variants.dcgan import conv_discriminator
 
 # kernel, stride, padding, output padding, and sizes of the large and the small side
 GEOMETRIES = [(4, 2, 1, 0, 6, 3), (5, 2, 2, 1, 6, 3), (5, 1, 2, 0, 3, 3), (3, 2, 0, 0, 5, 2)]
@@ -37,6 +39,29 @@ def test_the_three_products_are_each_others_gradients(kernel, stride, padding, m
         apply = getattr(convolutions, product).apply
         assert gradcheck(lambda *of, apply=apply: apply(*of, how), of)
         assert gradgradcheck(lambda *of, apply=apply: apply(*of, how), of)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_penalty_by_the_three_products_is_torchs(monkeypatch, precision):
+    """As a GPU takes them: norms, and the gradients of the penalty, beside torch's own way."""
+    torch.manual_seed(0)
+    critic = conv_discriminator(32, 8, batch_norm=False)
+    real, fake = torch.randn(2, 4, 3, 32, 32)
+    forward, used, found = convolutions._Forward.apply, [], []
+    monkeypatch.setattr(convolutions._Forward, "apply", lambda *given: (used.append(1), forward(*given))[1])
+    monkeypatch.setattr(convolutions, "_FEW_POSITIONS", 0)
+    for kinds in ((), ("cpu",)):
+        monkeypatch.setattr(convolutions, "_TWICE_ON", kinds)
+        torch.manual_seed(1)
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            norms = gradient_norms(critic, real, fake)
+        weights = [weight for weight in critic.parameters() if weight.ndim > 1]
+        gradients = torch.autograd.grad((norms - 1).square().mean(), weights)
+        found.append([norms.detach(), *gradients])
+    assert len(used) >= 3  # each convolution of the trunk, after the first way took none
+    tolerance = {"rtol": 0.1, "atol": 1e-3} if precision == "bf16" else {"rtol": 1e-3, "atol": 1e-6}
+    torch.testing.assert_close(found[1], found[0], **tolerance)
+    assert not convolutions._is_differentiated_twice
 
 
 @pytest.mark.parametrize(("kernel", "stride", "padding", "more", "large", "small"), GEOMETRIES)

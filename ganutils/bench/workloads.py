@@ -10,7 +10,7 @@ from ganutils.params import RunParams
 from ganutils.state import TrainState
 from ganutils.update import Update
 
-_ON_GPU = 25
+_ON_GPU = 4
 
 
 @dataclass(frozen=True)
