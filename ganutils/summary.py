@@ -53,7 +53,7 @@ def trainable(network: nn.Module) -> int:
 
 
 def _describe(layer: nn.Module) -> str:
-    name = re.sub("^(Parametrized)?(Whole|Lean|Cheap)?", "", type(layer).__name__)
+    name = re.sub("^(Parametrized)?(Whole|Lean|Cheap|Apart)?", "", type(layer).__name__)
     if is_parametrized(layer):
         name = f"Spectral {name}"
     if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):

@@ -63,8 +63,8 @@ def test_clipping_keeps_every_weight_in_bounds_and_counts_the_bound():
 def test_constraint_chooses_the_critic():
     penalised, clipped = build(Params(), 10), build(Params(constraint="clip"), 10)
     kinds = [[type(layer).__name__ for layer in gan.discriminator.modules()] for gan in (penalised, clipped)]
-    assert "BatchNorm2d" not in kinds[0]
-    assert kinds[1].count("BatchNorm2d") == 2
+    assert "ApartBatchNorm2d" not in kinds[0]
+    assert kinds[1].count("ApartBatchNorm2d") == 2
     assert (penalised.objective.penalty, penalised.objective.clip) == (10.0, 0.0)
     assert (clipped.objective.penalty, clipped.objective.clip) == (0.0, 0.01)
 

@@ -4,7 +4,7 @@ Eager fp32 in the default memory layout, a PIL data loader with two workers, opt
 `.item()` on each loss in each step. Networks and loss terms are the kit's.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from PIL import Image
@@ -18,8 +18,8 @@ from ganutils.data import Batch, Dataset
 from ganutils.layers import CheapDropout, LeanLeakyReLU, WholeConv2d, WholeConvTranspose2d
 from ganutils.objective import Gan
 from ganutils.params import RunParams
+from ganutils.together import ApartBatchNorm2d, one_by_one
 from ganutils.variants.siamese import PairDiscriminator
-from ganutils.variants.wgan import Wasserstein
 
 PLAIN = {
     WholeConv2d: nn.Conv2d,
@@ -27,6 +27,7 @@ PLAIN = {
     LeanConv2d: nn.Conv2d,
     LeanConvTranspose2d: nn.ConvTranspose2d,
     LeanLeakyReLU: nn.LeakyReLU,
+    ApartBatchNorm2d: nn.BatchNorm2d,
 }
 
 
@@ -51,14 +52,6 @@ class Images(TorchDataset):
         return self.convert(self.pictures[index]), self.labels[index]
 
 
-class EachScore(Wasserstein):
-    """Scores real and fake images in passes of their own."""
-
-    def scores(self, critic: Callable, real: Batch, fake: Batch) -> tuple[Tensor, Tensor]:
-        """Return the scores (N,) of real and of fake images."""
-        return critic(real.images), critic(fake.images)
-
-
 class EachPair(PairDiscriminator):
     """Judges one pair after the other, without keeping what both have in common."""
 
@@ -81,8 +74,6 @@ def as_published(gan: Gan) -> Gan:
                     layer.__class__ = PLAIN[type(layer)]
     if isinstance(gan.discriminator, PairDiscriminator):
         gan.discriminator.__class__ = EachPair
-    if isinstance(gan.objective, Wasserstein):
-        gan = gan._replace(objective=EachScore(gan.objective.penalty, gan.objective.clip))
     return gan
 
 
@@ -111,7 +102,8 @@ def loop(gan: Gan, params: RunParams, dataset: Dataset) -> Iterator[dict[str, fl
             fake = generator(z, fake_labels)
 
             d_optimizer.zero_grad()
-            terms = objective.discriminator_terms(discriminator, real, Batch(fake.detach(), fake_labels))
+            with one_by_one():
+                terms = objective.discriminator_terms(discriminator, real, Batch(fake.detach(), fake_labels))
             terms.total.backward()
             d_optimizer.step()
             objective.constrain(discriminator)

@@ -17,6 +17,7 @@ from ganutils.layers import CheapDropout, initialise, spectral
 from ganutils.objective import Gan, Objective, Terms, bce_fake, bce_real, probability
 from ganutils.params import RunParams, knob
 from ganutils.prior import Prior
+from ganutils.together import both
 from ganutils.variants.dcgan import conv_generator, conv_trunk, trunk_channels
 
 
@@ -91,8 +92,8 @@ class AuxiliaryClassifier(Objective):
 
     def discriminator_terms(self, discriminator: Callable, real: Batch, fake: Batch) -> Terms:
         """Source terms as in DCGAN, and the cross-entropy of the class on real and generated images."""
-        source_real, class_real = discriminator(real.images)
-        source_fake, class_fake = discriminator(fake.images)
+        on_real, on_fake = both(discriminator, real.images, fake.images)
+        (source_real, class_real), (source_fake, class_fake) = on_real, on_fake
         target = fake.labels if self.fake_label is None else torch.full_like(fake.labels, self.fake_label)
         losses = {
             "d_real": bce_real(source_real, self.label_smoothing),

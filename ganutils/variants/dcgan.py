@@ -27,6 +27,7 @@ from ganutils.layers import (
 from ganutils.objective import Gan, Objective, Terms, bce_fake, bce_real, probability
 from ganutils.params import RunParams, knob
 from ganutils.prior import Prior
+from ganutils.together import ApartBatchNorm2d, both
 
 
 class Params(RunParams):
@@ -85,7 +86,7 @@ def conv_trunk(image_size: int, width: int, *, batch_norm: bool = True) -> nn.Se
     layers += [LeanLeakyReLU(0.2)]
     for outer, inner in pairwise(channels):
         layers += [LeanConv2d(outer, inner, 4, stride=2, padding=1, bias=bias)]
-        layers += [nn.BatchNorm2d(inner)] if batch_norm else []
+        layers += [ApartBatchNorm2d(inner)] if batch_norm else []
         layers += [LeanLeakyReLU(0.2)]
     return nn.Sequential(*layers)
 
@@ -140,14 +141,14 @@ def dense_discriminator(width: int) -> nn.Sequential:
 class NonSaturating(Objective):
     """The generator maximises log D(G(z)) (Goodfellow 2014, arXiv 1406.2661, section 3).
 
-    Real and generated images pass the discriminator in batches of their own, as batch norm wants it.
+    Batch norm sees real and generated images in batches of their own.
     """
 
     label_smoothing: float = 0.0
 
     def discriminator_terms(self, discriminator: Callable, real: Batch, fake: Batch) -> Terms:
         """-log D(x) and -log(1 - D(G(z))), averaged over the batch."""
-        on_real, on_fake = discriminator(real.images), discriminator(fake.images)
+        on_real, on_fake = both(discriminator, real.images, fake.images)
         return Terms(
             {"d_real": bce_real(on_real, self.label_smoothing), "d_fake": bce_fake(on_fake)},
             {"D(x)": probability(on_real), "D(G(z))": probability(on_fake)},

@@ -18,6 +18,7 @@ from ganutils.layers import initialise, spectral
 from ganutils.objective import Gan, Objective, Terms, bce_fake, bce_real, probability
 from ganutils.params import RunParams, knob
 from ganutils.prior import Prior
+from ganutils.together import both
 from ganutils.variants.dcgan import Generator, conv_generator, conv_trunk, trunk_channels
 
 
@@ -63,9 +64,13 @@ class PairDiscriminator(nn.Module):
 
     def forward(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """Return the logits that the second image of each pair is real."""
-        left = self.branches[0](real)
-        right = left if len(self.branches) == 1 else self.branches[1](real)
-        return self._compare(left, right.roll(1, 0)), self._compare(left, self.branches[-1](fake))
+        left = None if len(self.branches) == 1 else self.branches[0](real)
+        if fake.requires_grad:  # in the generator's turn nothing is asked of the real images
+            right, of_fake = self.branches[-1](real), self.branches[-1](fake)
+        else:
+            right, of_fake = both(self.branches[-1], real, fake)
+        left = right if left is None else left
+        return self._compare(left, right.roll(1, 0)), self._compare(left, of_fake)
 
     def _compare(self, left: Tensor, right: Tensor) -> Tensor:
         if len(self.branches) == 1:

@@ -16,6 +16,7 @@ from ganutils.layers import initialise
 from ganutils.objective import Gan, Objective, Terms, gradient_norms
 from ganutils.params import RunParams, knob
 from ganutils.prior import Prior
+from ganutils.together import both
 from ganutils.variants.dcgan import Generator, conv_discriminator, conv_generator
 
 
@@ -56,7 +57,7 @@ class Wasserstein(Objective):
 
     def discriminator_terms(self, discriminator: Callable, real: Batch, fake: Batch) -> Terms:
         """-C(x), C(G(z)) and penalty * (|grad C| - 1)^2, averaged over the batch."""
-        on_real, on_fake = self.scores(discriminator, real, fake)
+        on_real, on_fake = (scores.float() for scores in both(discriminator, real.images, fake.images))
         losses = {"d_real": -on_real.mean(), "d_fake": on_fake.mean()}
         watched = {"distance": (on_real.mean() - on_fake.mean()).detach()}
         if self.penalty:
@@ -66,12 +67,6 @@ class Wasserstein(Objective):
         if self.clip:
             watched["at_bound"] = self._share_at_bound(discriminator)
         return Terms(losses, watched)
-
-    def scores(self, critic: Callable, real: Batch, fake: Batch) -> tuple[Tensor, Tensor]:
-        """Return the scores (N,) of real and of fake images; without batch norm one pass gives both."""
-        if self.penalty:
-            return critic(torch.cat([real.images, fake.images])).float().tensor_split(2)
-        return critic(real.images).float(), critic(fake.images).float()
 
     def generator_terms(self, discriminator: Callable, real: Batch, fake: Batch) -> Terms:
         """-C(G(z)), averaged over the batch."""
