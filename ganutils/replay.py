@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 
 from ganutils.errors import RunError
-from ganutils.hardware import pinned, to_device
+from ganutils.hardware import lacks_memory, pinned, to_device
 from ganutils.scalars import Scalars
 
 UNRECORDED = 3  # calls before it is recorded: optimisers make their state, cuDNN tries its algorithms
@@ -28,6 +28,8 @@ def as_cuda_graph(launch: Callable[[], Scalars]) -> Callable[[], Scalars]:
         with torch.cuda.graph(graph):
             recorded = launch()
     except RuntimeError as error:
+        if lacks_memory(error):
+            raise
         reason = str(error).strip().splitlines()[0]
         raise RunError(
             f"cuda_graph=True: an update cannot be recorded ({reason}). An objective that reads numbers from "

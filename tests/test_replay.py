@@ -122,23 +122,35 @@ def test_after_a_return_to_a_checkpoint_it_is_recorded_anew(toy_params, toy_data
     assert notes.recorded == 2
 
 
-def test_what_cannot_be_recorded_is_told_with_its_remedy(monkeypatch):
-    class Refusing:
-        def __enter__(self):
-            pass
+class Refusing:
+    """Stands for a capture; what fails in it fails after it."""
 
-        def __exit__(self, *error):
-            pass
+    def __enter__(self):
+        pass
 
-    def reads():
-        raise RuntimeError("CUDA error: operation not permitted when stream is capturing\nDetails")
+    def __exit__(self, *error):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "message"),
+    [
+        (
+            RuntimeError("CUDA error: operation not permitted when stream is capturing\nDetails"),
+            RunError,
+            r"cannot be recorded \(CUDA error: .* capturing\)\. .* cuda_graph=False",
+        ),
+        (torch.OutOfMemoryError("CUDA out of memory."), torch.OutOfMemoryError, "out of memory"),
+    ],
+)
+def test_what_cannot_be_recorded_is_told_with_its_remedy(monkeypatch, error, raised, message):
+    def fails():
+        raise error
 
     monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
     monkeypatch.setattr(torch.cuda, "graph", lambda graph: Refusing())
-    with pytest.raises(
-        RunError, match=r"cannot be recorded \(CUDA error: .* capturing\)\. .* cuda_graph=False"
-    ):
-        replay.as_cuda_graph(reads)
+    with pytest.raises(raised, match=message):
+        replay.as_cuda_graph(fails)
 
 
 def test_a_cpu_replays_nothing(toy_params):
