@@ -12,6 +12,7 @@ from ganutils.errors import RunError
 from ganutils.files import flush, move, replacing
 
 State = dict[str, Any]
+SAVING_SHARE = 0.02  # of the time, which those at the ends of short epochs take at most
 
 _DAMAGE = Exception  # torch raises nearly every type for a file that is damaged or something else
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from ganutils.checkpoints import Checkpoints
+from ganutils.checkpoints import SAVING_SHARE, Checkpoints
 from ganutils.data import Dataset
 from ganutils.errors import MetricError
 from ganutils.hardware import SMALLER, Hardware, choose, telling_memory
@@ -80,8 +80,11 @@ def _parts(gan: Gan, dataset: Dataset, params: RunParams, hardware: Hardware) ->
         save = _seconds(lambda: Checkpoints(Path(folder)).save(state.capture()))
     sampled = {epoch for epoch in range(1, params.epochs + 1) if is_sampled(epoch, params.sample_epochs)}
     parts.append(Part("sample grids", len(sampled | {params.epochs}), grid))
+    ends = params.epochs
+    if params.on_nan == "stop":
+        ends = int(min(ends, 1 + SAVING_SHARE * parts[0].total / save))
     within_epochs = int(parts[0].total / (60 * params.checkpoint_minutes))
-    parts.append(Part("checkpoints", 1 + max(params.epochs, within_epochs), save))
+    parts.append(Part("checkpoints", 1 + max(ends, within_epochs), save))
     if params.metric_every and (score := _score_seconds(state, dataset, params)):
         affordable = int(params.metric_share * parts[0].total / score)
         parts.append(Part("scores", min(params.epochs // params.metric_every, affordable), score))

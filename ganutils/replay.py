@@ -17,15 +17,15 @@ from ganutils.scalars import Scalars
 UNRECORDED = 3  # calls before it is recorded: optimisers make their state, cuDNN tries its algorithms
 
 
-def as_cuda_graph(launch: Callable[[], Scalars]) -> Callable[[], Scalars]:
-    """Record the kernels that `launch` starts, without running them, and return what replays them.
+def as_cuda_graph(launch: Callable[[], Scalars], device: torch.device) -> Callable[[], Scalars]:
+    """Record the kernels that `launch` starts on a GPU, without running them, and return what replays them.
 
     A random number on the device is a new one in each replay, the same as without recording. Raises
     `RunError` if they cannot be recorded, as when a number is read from the device.
     """
     graph = torch.cuda.CUDAGraph()
     try:
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, stream=torch.cuda.Stream(device)):  # the stream names the GPU
             recorded = launch()
     except RuntimeError as error:
         if lacks_memory(error):
@@ -46,32 +46,31 @@ def as_cuda_graph(launch: Callable[[], Scalars]) -> Callable[[], Scalars]:
 class Replay:
     """Calls a function of tensors as it is at first, then as it was recorded; one recording for each `kind`.
 
-    The function launches the same kernels on the same memory each time: it decides nothing by a number on
-    the device, and counts nothing. Its first argument are tensors on the device, given here on the CPU, of
-    the same sizes in every call.
+    The function, always the same, launches the same kernels on the same memory each time: it decides nothing
+    by a number on the device, and counts nothing. Its first argument are tensors on the device, given here on
+    the CPU, of the same sizes in every call.
     """
 
     def __init__(
         self,
-        compute: Callable[[Any, bool], Scalars],
         device: torch.device,
-        record: Callable[[Callable[[], Scalars]], Callable[[], Scalars]] = as_cuda_graph,
+        record: Callable[[Callable[[], Scalars], torch.device], Callable[[], Scalars]] = as_cuda_graph,
     ) -> None:
-        self._compute, self._device, self._record = compute, device, record
+        self._device, self._record = device, record
         self._calls: Counter[bool] = Counter()
         self._recorded: dict[bool, Callable[[], Scalars]] = {}
         self._inputs: _Inputs | None = None
 
-    def __call__(self, given: NamedTuple, kind: bool) -> Scalars:
+    def __call__(self, compute: Callable[[Any, bool], Scalars], given: NamedTuple, kind: bool) -> Scalars:
         """Return what `compute(given, kind)` returns."""
         self._calls[kind] += 1
         if self._calls[kind] <= UNRECORDED:
-            return self._compute(given._make(to_device(tensor, self._device) for tensor in given), kind)
+            return compute(given._make(to_device(tensor, self._device) for tensor in given), kind)
         if self._inputs is None:
             self._inputs = _Inputs(given, self._device)
         self._inputs.fill(given)
         if kind not in self._recorded:
-            self._recorded[kind] = self._record(partial(self._compute, self._inputs.tensors, kind))
+            self._recorded[kind] = self._record(partial(compute, self._inputs.tensors, kind), self._device)
         return self._recorded[kind]()
 
 

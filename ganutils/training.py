@@ -5,6 +5,7 @@ import time
 
 import torch
 
+from ganutils.checkpoints import SAVING_SHARE
 from ganutils.data import Dataset
 from ganutils.data.batches import epoch_order
 from ganutils.environment import facts
@@ -25,7 +26,6 @@ from ganutils.stopping import StopSignal
 from ganutils.streams import stream
 from ganutils.update import Update
 
-SAVING_SHARE = 0.02  # of the time, which checkpoints after short epochs take at most
 MOST_ROLLBACKS = 5  # after which the learning rate is 1/32 and something else is wrong
 
 
@@ -92,10 +92,10 @@ class _Loop:
         self.stop = StopSignal(params.max_minutes)
         self.observer = Observer(self.state, gan, params, run)
         self.monitor = Monitor(run, dataset, gan, params)
-        self._saved_step, self._saved, self._save_seconds = self.state.step, time.perf_counter(), 0.0
 
     def train(self) -> None:
         state, epochs = self.state, self.params.epochs
+        self._saved_step, self._saved, self._save_seconds = state.step, time.perf_counter(), 0.0
         self.progress = Progress(
             epochs * self.steps_per_epoch,
             state.step,
@@ -115,8 +115,8 @@ class _Loop:
                         self._roll_back(error)
                     if self.stop.is_requested():
                         break
-            if state.step != self._saved_step:  # a stop that came between two epochs
-                self._save()
+                if state.step != self._saved_step:  # a stop that came between two epochs
+                    self._save()
         finally:
             self.progress.close()
         if state.step < epochs * self.steps_per_epoch:
@@ -138,7 +138,7 @@ class _Loop:
     def _train_epoch(self, epoch: int) -> None:
         state, params = self.state, self.params
         last = (epoch + 1) * self.steps_per_epoch
-        clock = saved = time.perf_counter()
+        clock = time.perf_counter()
         order = epoch_order(self.images, params.batch_size, stream(params.seed, "order", epoch))
         for indices in order[state.step - epoch * self.steps_per_epoch :]:
             if params.schedule == "linear":
@@ -151,10 +151,10 @@ class _Loop:
                 self.recorder.flush()
                 self.progress.advance(state.step, self.recorder.recent)
             leaving = self.stop.is_requested()
-            if leaving or time.perf_counter() - saved > 60 * params.checkpoint_minutes:
+            if leaving or self._is_overdue():
                 state.epoch_seconds += time.perf_counter() - clock
                 self._save()
-                clock = saved = time.perf_counter()
+                clock = time.perf_counter()
             if leaving:
                 self.progress.advance(state.step, self.recorder.recent)
                 return
@@ -215,8 +215,8 @@ class _Loop:
 
     def _save(self, *, is_best: bool = False) -> None:
         """Write a checkpoint after all that belongs to it: a finished run lacks nothing, wherever it died."""
-        begun = time.perf_counter()
         self.recorder.flush()
+        begun = time.perf_counter()
         if self.state.rollbacks:
             self.run.note_rollbacks(self.state.rollbacks)
         self.run.checkpoints.save(self.state.capture(), is_best=is_best)
@@ -224,7 +224,10 @@ class _Loop:
         self._save_seconds = self._saved - begun
 
     def _has_to_save(self) -> bool:
-        """Say whether an epoch ends with a checkpoint: not where that would take longer than training."""
-        if self.params.on_nan == "rollback":
+        """Say whether an epoch ends with a checkpoint: not if these took more than `SAVING_SHARE`."""
+        if self.params.on_nan == "rollback" or self._is_overdue():
             return True  # where a run goes back to must not depend on time
         return self._save_seconds <= SAVING_SHARE * (time.perf_counter() - self._saved)
+
+    def _is_overdue(self) -> bool:
+        return time.perf_counter() - self._saved > 60 * self.params.checkpoint_minutes

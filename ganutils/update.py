@@ -49,8 +49,7 @@ class Update:
 
     def begin_anew(self) -> None:
         """Forget what was recorded: the state's tensors are others now."""
-        replay = Replay(self._compute, self._hardware.device)
-        self._run = replay if self._hardware.is_replayed else self._launch
+        self._replay = Replay(self._hardware.device) if self._hardware.is_replayed else None
 
     @property
     def cycles_to_warm_up(self) -> int:
@@ -64,7 +63,12 @@ class Update:
         generator, as Goodfellow 2014 writes it, would cost another pass.
         """
         with_generator = (self.state.step + 1) % self.params.d_steps == 0
-        values = self._run(self._draw(indices), with_generator)
+        drawn = self._draw(indices)
+        if self._replay is None:
+            here = Drawn(*(to_device(tensor, self._hardware.device) for tensor in drawn))
+            values = self._compute(here, with_generator)
+        else:
+            values = self._replay(self._compute, drawn, with_generator)
         self.state.count(with_generator)
         return values
 
@@ -73,10 +77,6 @@ class Update:
         flips = draw_flips(count, self.state.flips) if self.params.flip else torch.zeros(count, dtype=bool)
         z, labels = self._prior.sample(count, generator=self.state.latents)
         return Drawn(indices, labels, z, flips)
-
-    def _launch(self, drawn: Drawn, with_generator: bool) -> Scalars:
-        here = Drawn(*(to_device(tensor, self._hardware.device) for tensor in drawn))
-        return self._compute(here, with_generator)
 
     def _compute(self, drawn: Drawn, with_generator: bool) -> Scalars:
         """Change the tensors of the state, and nothing else that lasts."""

@@ -36,10 +36,20 @@ def test_too_little_memory_for_the_probe_is_told(toy_params, toy_data, monkeypat
 )
 def test_counts_are_those_of_the_run(toy_params, toy_data, monkeypatch, values, counts):
     monkeypatch.setattr(estimate, "PROBE_SECONDS", 0.0)
+    monkeypatch.setattr(estimate, "SAVING_SHARE", float("inf"))
     params = toy_params(**values)
     found = estimate.estimate(variants.build(params, toy_data), toy_data, params)
     assert {part.name: part.count for part in found.parts} == counts
     assert all(part.seconds > 0 for part in found.parts)
+
+
+@pytest.mark.parametrize(("on_nan", "count"), [("stop", 2), ("rollback", 11)])
+def test_short_epochs_share_checkpoints(toy_params, toy_data, monkeypatch, on_nan, count):
+    monkeypatch.setattr(estimate, "PROBE_SECONDS", 0.0)
+    monkeypatch.setattr(estimate, "SAVING_SHARE", 0.0)
+    params = toy_params(epochs=10, on_nan=on_nan)
+    found = estimate.estimate(variants.build(params, toy_data), toy_data, params)
+    assert {part.name: part.count for part in found.parts}["checkpoints"] == count
 
 
 def test_time_of_an_update_is_the_mean_over_whole_cycles(toy_params, monkeypatch):

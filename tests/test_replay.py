@@ -3,6 +3,8 @@
 Calling what was recorded again stands for a replay: like one, it reads and writes the same memory each time.
 """
 
+import gc
+import weakref
 from typing import NamedTuple
 
 import pytest
@@ -32,7 +34,8 @@ class Notes:
     def __init__(self):
         self.recorded, self.replayed = 0, 0
 
-    def __call__(self, launch):
+    def __call__(self, launch, device):
+        assert device == CPU
         self.recorded += 1
 
         def again():
@@ -48,11 +51,11 @@ def test_a_function_is_recorded_once_for_each_kind_and_reads_new_numbers_each_ti
     def total(numbers, negative):
         return Scalars.of({"sum": (numbers.first + numbers.second) * (-1 if negative else 1)})
 
-    called = Replay(total, CPU, notes)
+    called = Replay(CPU, notes)
     for count in range(1, 8):
         for kind in (False, True):
             given = Numbers(torch.tensor(float(count)), torch.tensor(0.5))
-            assert called(given, kind)["sum"] == (-1 if kind else 1) * (count + 0.5)
+            assert called(total, given, kind)["sum"] == (-1 if kind else 1) * (count + 0.5)
             assert given.first == count
     assert notes.recorded == 2
     assert notes.replayed == 2 * (7 - UNRECORDED)
@@ -60,9 +63,9 @@ def test_a_function_is_recorded_once_for_each_kind_and_reads_new_numbers_each_ti
 
 def test_what_is_given_is_never_written_over():
     order = torch.arange(20.0)
-    called = Replay(lambda numbers, kind: Scalars.of({"sum": numbers.first.sum()}), CPU, Notes())
+    called = Replay(CPU, Notes())
     for part in order.split(2):
-        called(Numbers(part, part), False)
+        called(lambda numbers, kind: Scalars.of({"sum": numbers.first.sum()}), Numbers(part, part), False)
     assert torch.equal(order, torch.arange(20.0))
 
 
@@ -148,9 +151,29 @@ def test_what_cannot_be_recorded_is_told_with_its_remedy(monkeypatch, error, rai
         raise error
 
     monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
-    monkeypatch.setattr(torch.cuda, "graph", lambda graph: Refusing())
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph, stream: Refusing())
+    monkeypatch.setattr(torch.cuda, "Stream", str)
     with pytest.raises(raised, match=message):
-        replay.as_cuda_graph(fails)
+        replay.as_cuda_graph(fails, torch.device("cuda:1"))
+
+
+@pytest.mark.parametrize("replayed", [False, True])
+def test_an_update_goes_when_nobody_holds_it(toy_params, toy_data, monkeypatch, replayed):
+    """Without waiting for Python's search for cycles: it holds a GPU's memory."""
+    monkeypatch.setattr(replay.Replay.__init__, "__defaults__", (Notes(),))
+    params = toy_params()
+    gan = variants.build(params, toy_data)
+    state = TrainState(gan, params, CPU)
+    update = Update(gan, state, toy_data, params, Hardware(CPU, "fp32", "", False, replayed))
+    for _ in range(UNRECORDED):
+        update(torch.arange(8))
+    gc.disable()
+    try:
+        gone = weakref.ref(update)
+        del update
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_a_cpu_replays_nothing(toy_params):
