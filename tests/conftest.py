@@ -17,6 +17,12 @@ def own_folder(tmp_path, monkeypatch):
     os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
 
 
+@pytest.fixture(autouse=True)
+def every_epoch_saves(monkeypatch):
+    """However long the disk takes; those of toy trainings would share a checkpoint."""
+    monkeypatch.setattr("ganutils.training.SAVING_SHARE", float("inf"))
+
+
 @pytest.fixture
 def toy_data():
     """Return 40 random 32x32 images in two classes."""

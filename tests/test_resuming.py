@@ -121,7 +121,6 @@ def test_grids_of_other_epochs_may_be_asked_for_later(toy_params, toy_data, caps
 
 
 def test_a_grid_that_was_never_drawn_is_not_missed(toy_params, toy_data, monkeypatch, capsys):
-    monkeypatch.setattr(training, "SAVING_SHARE", float("inf"))
     usual = Update.__call__
 
     def dies(update, indices):
@@ -196,7 +195,6 @@ def test_an_output_that_nobody_reads_ends_after_the_checkpoint(toy_params, toy_d
     def closed(*arguments):
         raise BrokenPipeError(32, "Broken pipe")
 
-    monkeypatch.setattr(training, "SAVING_SHARE", float("inf"))
     params = toy_params(epochs=3)
     gan, run = build(params, toy_data), RunDir.open(params, toy_data)
     monkeypatch.setattr("ganutils.progress.Progress.epoch", closed)
