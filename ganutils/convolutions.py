@@ -8,8 +8,7 @@ forward, backward and, for a gradient penalty, the backward of the backward. The
 torch's own second derivative of a convolution convolves with kernels as large as its images.
 """
 
-import contextlib
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 import torch
@@ -19,23 +18,18 @@ from torch.autograd import Function
 from torch.autograd.function import FunctionCtx
 
 from ganutils import winograd
+from ganutils.switch import Switch
 
 # With at most so many positions an image the matrix product takes half the time or less; with more it loses.
 _FEW_POSITIONS = 16
 _FEW_CHANNELS = 4  # as images have; more were not tried
 _TWICE_ON = ("cuda",)  # kinds of devices where the gradient of a gradient is faster by the three products
-_is_differentiated_twice = False
+_is_differentiated_twice = Switch(False)
 
 
-@contextlib.contextmanager
-def differentiated_twice() -> Iterator[None]:
+def differentiated_twice() -> AbstractContextManager:
     """Tell convolutions that the gradients of what they return will be differentiated too."""
-    global _is_differentiated_twice
-    before, _is_differentiated_twice = _is_differentiated_twice, True
-    try:
-        yield
-    finally:
-        _is_differentiated_twice = before
+    return _is_differentiated_twice.set(True)
 
 
 class _Geometry(NamedTuple):
@@ -207,7 +201,7 @@ def _is_thin(x: Tensor, channels: int, how: _Geometry) -> bool:
 
 
 def _is_better_twice(x: Tensor) -> bool:
-    return _is_differentiated_twice and x.device.type in _TWICE_ON and not torch.compiler.is_compiling()
+    return _is_differentiated_twice.value and x.device.type in _TWICE_ON and not torch.compiler.is_compiling()
 
 
 def _as_autocast(x: Tensor, *others: Tensor | None) -> list[Tensor | None]:

@@ -10,9 +10,9 @@ factors are 1 and -1, so that rounding stays of the order of a plain convolution
 kernels and products is linear and costs passes over memory: it pays with many channels only.
 """
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from itertools import product
 
 import torch
@@ -22,6 +22,7 @@ from torch.autograd import Function
 from torch.autograd.function import FunctionCtx
 
 from ganutils.hardware import device_name
+from ganutils.switch import Switch
 
 _FEWEST_CHANNELS = 128  # on both sides; with 64 the transforms cost what the products save
 _POINTS = 9  # products for a tile of 2x2 outputs, each of four times the channels
@@ -35,25 +36,19 @@ def _in_both_directions(*rows: tuple[int, ...]) -> Tensor:
 _OF_IMAGE = _in_both_directions((1, -1, 0), (0, 1, 0), (0, 1, -1))  # (9, 9)
 _OF_KERNEL = _in_both_directions((1, 0), (1, 1), (0, 1))  # (9, 4)
 _OF_PRODUCTS = _in_both_directions((1, 1, 0), (0, 1, -1))  # (4, 9)
-_is_wanted = True
+_is_wanted = Switch(True)
 
 
-@contextlib.contextmanager
-def plainly() -> Iterator[None]:
+def plainly() -> AbstractContextManager:
     """Leave all convolutions as they are written, so that their arithmetic can be counted."""
-    global _is_wanted
-    before, _is_wanted = _is_wanted, False
-    try:
-        yield
-    finally:
-        _is_wanted = before
+    return _is_wanted.set(False)
 
 
 def is_worth_it(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor) -> bool:
     """Say whether a layer can take this way with such an input, and is faster so."""
     size = 2 if layer.transposed else 4  # of a tile
     return (
-        _is_wanted
+        _is_wanted.value
         and (x.device.type, x.dtype) == ("cpu", torch.float32)
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()

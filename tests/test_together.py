@@ -19,14 +19,14 @@ def test_statistics_are_those_of_each_batch_by_itself():
         assert torch.equal(found, expected)
     for name, buffer in theirs.named_buffers():  # the second batch moved them last
         assert torch.equal(ours.get_buffer(name), buffer)
-    assert together._batches == 1
+    assert together._batches.value == 1
     assert torch.equal(ours(first), theirs(first))
 
 
 def test_a_mistake_in_the_network_leaves_no_trace():
     with pytest.raises(RuntimeError):
         both(nn.Linear(2, 2), torch.ones(2, 3), torch.ones(2, 3))
-    assert together._batches == 1
+    assert together._batches.value == 1
 
 
 @pytest.mark.parametrize("batch_norm", [True, False])

@@ -189,7 +189,7 @@ def test_losses_and_gradients_of_an_update_equal_those_of_plain_convolutions(on_
         monkeypatch.setattr(winograd, name, lambda *of, way=way: calls.append(way) or way(*of))
     told = []
     for is_wanted in (True, False):
-        monkeypatch.setattr(winograd, "_is_wanted", is_wanted)
+        monkeypatch.setattr(winograd._is_wanted, "value", is_wanted)
         update = untrained(params)
         torch.manual_seed(0)  # of the penalty's points
         told.append(update(torch.arange(8)))
