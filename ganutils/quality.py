@@ -41,7 +41,7 @@ def show_metrics(run: RunDir, dataset: Dataset, params: RunParams) -> None:
         show(
             score_curve(scores),
             caption=f"KID {when}, with its standard error: {scores[0].protocol}. The best score is "
-            f"that of epoch {lowest.epoch}{kept}. {_how_to_read(scores)}",
+            f"that of epoch {lowest.epoch:g}{kept}. {_how_to_read(scores)}",
             alt="Line plot of KID with error bars against epochs.",
             width="column",
         )
@@ -84,7 +84,7 @@ def score_curve(scores: list[Measurement]) -> Figure:
             marker="." if len(scores) == 2 else "",
         )
         lowest = best(scores)
-        axis.plot([lowest.epoch], [lowest.value], "o", color="0.2", label=f"best: epoch {lowest.epoch}")
+        axis.plot([lowest.epoch], [lowest.value], "o", color="0.2", label=f"best: epoch {lowest.epoch:g}")
         axis.set(xlabel="epoch", ylabel=scores[0].name)
         axis.legend()
     return figure

@@ -18,7 +18,7 @@ def far_from_data(case: Case) -> Finding:
     share = found.value / max(floor.value, 1e-12)
     colour = light(-share, **_LIKENESS)
     evidence = (
-        f"At epoch {found.epoch}, {found.value:.0%} of real images have a generated one nearby (coverage); "
+        f"At epoch {found.epoch:g}, {found.value:.0%} of real images have a generated one nearby (coverage); "
         f"real images that were not trained on reach {floor.value:.0%}. The light is amber below a third of "
         f"that share; here it is {share:.2f} of it."
     )

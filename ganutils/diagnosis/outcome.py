@@ -94,8 +94,8 @@ def divergence(case: Case) -> Finding:
     lost = way * (last.value - top.value) / max(abs(top.value), 1e-12)
     colour = light(lost, **_LOST) if _is_clear(top, last) else Light.GREEN
     evidence = (
-        f"{top.name} was best at epoch {top.epoch} with {top.value:.4g} and is {last.value:.4g} at epoch "
-        f"{last.epoch}."
+        f"{top.name} was best at epoch {top.epoch:g} with {top.value:.4g} and is {last.value:.4g} at epoch "
+        f"{last.epoch:g}."
     )
     remedy = case.remedy(
         "`schedule: linear`",
@@ -104,7 +104,7 @@ def divergence(case: Case) -> Finding:
         "a lower `learning_rate`",
     )
     if colour != Light.GREEN:
-        remedy = f"Use the samples and the checkpoint of epoch {top.epoch}{remedy and '; '}{remedy or '.'}"
+        remedy = f"Use the samples and the checkpoint of epoch {top.epoch:g}{remedy and '; '}{remedy or '.'}"
     return judged(sign, colour, evidence, remedy)
 
 

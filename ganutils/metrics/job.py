@@ -52,7 +52,7 @@ class Job:
         rate = self.inception.speed(self.reference.dataset.images[:16])
         number = self.to_embed()
         return (
-            f"{self.run}, epoch {self.epoch}: {self.samples:,} generated against "
+            f"{self.run}, epoch {self.epoch:g}: {self.samples:,} generated against "
             f"{len(self.reference.dataset):,} real images, {number:,} of all not embedded yet, at {rate:.0f} "
             f"images/s: {clock(number / rate)} left, then the comparison of all pairs"
         )

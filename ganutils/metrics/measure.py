@@ -58,7 +58,7 @@ def measure(
     protocol = job.protocol(job.samples, job.reference)
     known = [] if again else together(run, job.epoch, protocol)
     if known:
-        say(f"{run}: measured already after epoch {job.epoch} by this protocol; nothing is computed.")
+        say(f"{run}: measured already after epoch {job.epoch:g} by this protocol; nothing is computed.")
         return known
     say(job.cost())
     memory = telling_memory(job.inception.device, "Close other programs, or measure with device cpu.")

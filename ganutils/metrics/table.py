@@ -59,7 +59,7 @@ def protocols(run: RunDir, measured: Sequence[Measurement] | None = None) -> lis
     counts = [(one.protocol.n_fake, one.protocol.n_real) for one in measured if one.protocol != protocol]
     each = [f"Single classes: {min(counts)[0]:,} images against {min(counts)[1]:,}."] if counts else []
     return [
-        f"Protocol after epoch {epoch}: {protocol}.",
+        f"Protocol after epoch {epoch:g}: {protocol}.",
         *(f"Protocol of the floor, images of the {of}: {other}." for of, other in others),
         *each,
         *(f"Not measured: {one.name} ({one.why})." for one in read_absences(run)),
