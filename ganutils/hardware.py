@@ -65,14 +65,14 @@ class Hardware:
         fills = deterministic.fill_uninitialized_memory
         if self.is_deterministic:
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
-        torch.use_deterministic_algorithms(self.is_deterministic)
+        _take_deterministic(self.is_deterministic)
         cudnn.benchmark = not self.is_deterministic
         deterministic.fill_uninitialized_memory = False  # a pass over each new tensor, which nothing reads
         try:
             with exact():
                 yield
         finally:
-            torch.use_deterministic_algorithms(before[0])
+            _take_deterministic(before[0])
             cudnn.benchmark = before[1]
             deterministic.fill_uninitialized_memory = fills
 
@@ -81,6 +81,11 @@ class Hardware:
         threads = f", {count} thread{'s' if count > 1 else ''}" if self.device.type == "cpu" else ""
         kind = ", CUDA graph" * self.is_replayed + ", deterministic" * self.is_deterministic
         return f"{self.device} ({self.name}{threads}), {self.precision}, channels last{kind}"
+
+
+def _take_deterministic(wanted: bool) -> None:
+    if wanted != torch.are_deterministic_algorithms_enabled():  # the call imports torch's compiler: seconds
+        torch.use_deterministic_algorithms(wanted)
 
 
 @contextlib.contextmanager

@@ -103,5 +103,5 @@ def gradient_norms(discriminator: Callable, real: Tensor, fake: Tensor) -> Tenso
     between = torch.lerp(fake, real, t).requires_grad_()
     with differentiated_twice():
         scores = discriminator(between)
-    (gradient,) = torch.autograd.grad(scores, between, torch.ones_like(scores), create_graph=True)
+    (gradient,) = torch.autograd.grad(scores.sum(), between, create_graph=True)
     return gradient.float().flatten(1).norm(dim=1)

@@ -1,12 +1,12 @@
 """Everything that a training step reads and changes: what a checkpoint has to hold."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from ganutils import optimizers
 from ganutils.objective import Gan
 from ganutils.params import RunParams
 from ganutils.streams import stream
@@ -22,8 +22,8 @@ class TrainState:
             network.train().requires_grad_(True).zero_grad(set_to_none=True)
         self._device = device
         self.average = _moving_average(self.generator, params.ema)
-        self.g_optimizer = _optimizer(self.generator.parameters(), params, params.learning_rate, device)
-        self.d_optimizer = _optimizer(
+        self.g_optimizer = optimizers.make(self.generator.parameters(), params, params.learning_rate, device)
+        self.d_optimizer = optimizers.make(
             self.discriminator.parameters(), params, params.learning_rate * params.d_learning_rate, device
         )
         self.latents = stream(params.seed, "latents")
@@ -63,7 +63,7 @@ class TrainState:
         factor *= 0.5 ** len(self.rollbacks)
         for optimizer in (self.g_optimizer, self.d_optimizer):
             for group in optimizer.param_groups:
-                _set_rate(group, group["initial_lr"] * factor)
+                optimizers.set_rate(group, group["initial_lr"] * factor)
 
     def capture(self) -> dict[str, Any]:
         """Return tensors and plain data from which `restore` continues exactly."""
@@ -89,7 +89,7 @@ class TrainState:
         """Take over what `capture` returned; the global random streams too."""
         for name, part in self._parts().items():
             if isinstance(part, torch.optim.Optimizer):
-                _load(part, state[name])
+                optimizers.load(part, state[name])
             else:
                 part.load_state_dict(state[name])
         random: dict[str, Tensor] = state["random"]
@@ -130,34 +130,3 @@ def _moving_average(generator: nn.Module, decay: float) -> AveragedModel | None:
     average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=False)
     average.n_averaged = average.n_averaged.cpu()  # it is read in each update, which must not wait for a GPU
     return average
-
-
-def _optimizer(
-    weights: Iterable[nn.Parameter], params: RunParams, learning_rate: float, device: torch.device
-) -> torch.optim.Optimizer:
-    on_gpu = device.type == "cuda"  # what a CUDA graph is to read has to lie on it
-    rate = torch.tensor(learning_rate, device=device) if on_gpu else learning_rate
-    if params.optimizer == "adam":
-        betas = (params.beta1, params.beta2)
-        optimizer = torch.optim.Adam(weights, lr=rate, betas=betas, fused=True, capturable=on_gpu)
-    else:
-        optimizer = torch.optim.RMSprop(weights, lr=rate, alpha=params.beta2, capturable=on_gpu)
-    for group in optimizer.param_groups:
-        group["initial_lr"] = learning_rate
-    return optimizer
-
-
-def _load(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
-    """Take over a saved state, also one of a GPU on a CPU."""
-    pairs = list(zip(saved["param_groups"], optimizer.param_groups, strict=True))
-    groups = [{**theirs, "lr": ours["lr"], "capturable": ours["capturable"]} for theirs, ours in pairs]
-    optimizer.load_state_dict({**saved, "param_groups": groups})
-    for group, (theirs, _) in zip(optimizer.param_groups, pairs, strict=True):
-        _set_rate(group, float(theirs["lr"]))
-
-
-def _set_rate(group: dict[str, Any], rate: float) -> None:
-    if isinstance(group["lr"], Tensor):
-        group["lr"].fill_(rate)
-    else:
-        group["lr"] = rate

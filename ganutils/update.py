@@ -10,6 +10,7 @@ from ganutils.data import Batch, Dataset, to_float
 from ganutils.data.batches import draw_flips, flip_some
 from ganutils.hardware import Hardware, to_device
 from ganutils.objective import Gan
+from ganutils.optimizers import step
 from ganutils.params import RunParams
 from ganutils.replay import UNRECORDED, Replay
 from ganutils.scalars import Scalars
@@ -118,6 +119,5 @@ def _descend(loss: Tensor, network: torch.nn.Module, optimizer: torch.optim.Opti
     norm = torch.nn.utils.get_total_norm(
         [weight.grad for weight in network.parameters() if weight.grad is not None]
     )
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
+    step(optimizer)
     return norm

@@ -137,6 +137,23 @@ def test_the_package_loads_nothing_before_it_is_used():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_trainings_start_without_the_compiler(tmp_path):
+    """Its import takes longer than their first epoch."""
+    code = """
+import sys
+import ganutils as gu
+from ganutils import variants
+for name in variants.names():
+    small = {"dataset": "shapes", "classes": "", "n_images": 40, "epochs": 1, "batch_size": 8, "width": 4}
+    params = variants.get(name).Params(**small, ema=0.9, run=name)
+    data = gu.load_dataset(params)
+    gu.train(gu.build(params, data), data, params, gu.RunDir.open(params, data))
+    loaded = {"torch._dynamo", "torch._inductor", "sympy"} & sys.modules.keys()
+    assert not loaded, (name, loaded)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+
+
 def test_every_name_of_the_package_can_be_loaded():
     assert "train" in ganutils.__all__
     for name in ganutils.__all__:

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
-from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch.optim import Optimizer
 
 from fault_campaign.compare import steps
 from fault_campaign.disk import PowerCut, fill_disk_at, kill_at, press_stop_at, tear_at
 from fault_campaign.sessions import command, notebook
 from fault_campaign.trials import KINDS, MOST_SESSIONS, Trial
+from ganutils import update
 from ganutils.locking import LOCK
 
 
@@ -22,12 +23,15 @@ def kill_in_update(trial: Trial) -> bool:
     """Die after one of the two networks was changed."""
     steps = count(trial.random.randrange(10), -1)
 
-    def die(*arguments: object) -> None:
-        if next(steps) == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
     def run() -> int:
-        register_optimizer_step_post_hook(die)
+        change = update.step
+
+        def change_and_die(optimizer: Optimizer) -> None:
+            change(optimizer)
+            if next(steps) == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        update.step = change_and_die
         return trial.command()
 
     return trial.end(trial.session(run))

@@ -13,8 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-import torch._dynamo  # noqa: F401  the optimisers load it, for seconds: here once, and not in each child
-
 from fault_campaign.disk import limit_files
 from fault_campaign.stand_ins import put_in
 from ganutils import RunDir, build, cli, load_dataset, train, variants
