@@ -14,11 +14,11 @@ test: .venv/installed  ## unit tests, notebook runs and nbval checks
 faults: .venv/installed  ## kill, cut off and fill up 1,000 trainings: nothing may be lost (20 minutes, Linux)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/faults.py --kills 1000
 
-bench: .venv/installed  ## time training, metrics and reports; write reports/speed.md
+bench: .venv/installed  ## time training, metrics and reports; write reports/speed-here.md
 	rm -f reports/speed.failed
 # The status of this line is tee's.
 	{ $(BIN)/ganutils bench || touch reports/speed.failed; } | tee reports/speed.part
-	test ! -e reports/speed.failed && mv reports/speed.part reports/speed.md
+	test ! -e reports/speed.failed && mv reports/speed.part reports/speed-here.md
 
 test-browser: .venv/installed  ## JupyterLab in Chromium (sudo apt install chromium); pictures in .cache/screenshots
 	$(BIN)/pip install --quiet --editable '.[browser]'

@@ -16,6 +16,7 @@ from torch import Tensor
 from ganutils.errors import ParameterError, RunError
 from ganutils.params import RunParams
 
+_WARNING, _ERROR = 1, 2  # what torch answers to an algorithm that is not deterministic; 0: nothing
 SMALLER = "Lower batch_size or width, or close other programs."
 _NO_MEMORY = (
     *("out of memory", "ALLOC_FAILED", "ALLOCATION_FAILED"),  # GPUs; cuBLAS and cuDNN on them
@@ -61,11 +62,11 @@ class Hardware:
         Arithmetic in fp32 is exact, as `exact` has it.
         """
         cudnn, deterministic = torch.backends.cudnn, torch.utils.deterministic
-        before = torch.are_deterministic_algorithms_enabled(), cudnn.benchmark
+        before = torch.get_deterministic_debug_mode(), cudnn.benchmark
         fills = deterministic.fill_uninitialized_memory
         if self.is_deterministic:
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
-        _take_deterministic(self.is_deterministic)
+        _take_deterministic(_ERROR if self.is_deterministic else 0)
         cudnn.benchmark = not self.is_deterministic
         deterministic.fill_uninitialized_memory = False  # a pass over each new tensor, which nothing reads
         try:
@@ -83,9 +84,9 @@ class Hardware:
         return f"{self.device} ({self.name}{threads}), {self.precision}, channels last{kind}"
 
 
-def _take_deterministic(wanted: bool) -> None:
-    if wanted != torch.are_deterministic_algorithms_enabled():  # the call imports torch's compiler: seconds
-        torch.use_deterministic_algorithms(wanted)
+def _take_deterministic(mode: int) -> None:
+    if mode != torch.get_deterministic_debug_mode():  # the call imports torch's compiler: seconds
+        torch.use_deterministic_algorithms(mode > 0, warn_only=mode == _WARNING)
 
 
 @contextlib.contextmanager

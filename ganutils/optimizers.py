@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.profiler import record_function
 
 from ganutils.params import RunParams
 
@@ -29,8 +30,9 @@ def make(
 
 def step(optimizer: torch.optim.Optimizer) -> None:
     """Make one step and drop the gradients; hooks of the optimiser are not called."""
-    with torch.no_grad():
-        inspect.unwrap(type(optimizer).step)(optimizer)  # what wraps it calls the compiler
+    kind = type(optimizer)
+    with torch.no_grad(), record_function(f"Optimizer.step#{kind.__name__}.step"):
+        inspect.unwrap(kind.step)(optimizer)  # what wraps it calls the compiler
     optimizer.zero_grad(set_to_none=True)
 
 

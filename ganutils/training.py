@@ -104,6 +104,8 @@ class _Loop:
             self.observer.live,
         )
         print(f"Training on {self.hardware}. Run folder: {self.run}")
+        if self.params.schedule == "constant":
+            state.scale_learning_rate(1.0)  # a checkpoint of a GPU holds it in fp32
         if state.step == 0:  # a cell that is interrupted and run again begins with these weights
             self._save()
         try:

@@ -232,7 +232,7 @@ def test_a_profile_tells_where_the_time_of_an_update_goes(monkeypatch, entered, 
 def test_operators_are_timed_while_both_networks_are_updated():
     seconds = profile.operator_seconds(untrained(TINY.params("", "fp32")))
     assert seconds["aten::convolution_backward"] > 0
-    assert any("adam" in name for name in seconds)
+    assert "Optimizer.step#Adam.step" in seconds
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no make on Windows")
@@ -245,11 +245,11 @@ def test_make_bench_keeps_the_numbers_of_before_if_it_fails(tmp_path, status, ke
     command = tmp_path / "bin" / "ganutils"
     command.write_text(f"#!/bin/sh\necho new\nexit {status}\n")
     command.chmod(0o755)
-    (tmp_path / "reports" / "speed.md").write_text("old\n")
+    (tmp_path / "reports" / "speed-here.md").write_text("old\n")
     ended = subprocess.run(["make", "bench", "BIN=bin"], cwd=tmp_path, capture_output=True, text=True)
     assert (ended.returncode == 0) == (status == 0)
     assert "new" in ended.stdout.splitlines()
-    assert (tmp_path / "reports" / "speed.md").read_text() == kept
+    assert (tmp_path / "reports" / "speed-here.md").read_text() == kept
 
 
 def test_an_unknown_workload_is_refused(capsys):

@@ -211,6 +211,17 @@ def test_the_choice_of_algorithms_lasts_as_long_as_training(toy_params, determin
     assert torch.backends.cudnn.benchmark is before
 
 
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_a_warning_about_algorithms_that_was_asked_for_is_asked_for_again(toy_params, deterministic):
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        with choose(toy_params(deterministic=deterministic)).algorithms():
+            assert torch.get_deterministic_debug_mode() == (2 if deterministic else 0)
+        assert torch.get_deterministic_debug_mode() == 1
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
 def test_deterministic_algorithms_change_nothing_on_a_cpu(toy_params, toy_data):
     histories = []
     for deterministic in (False, True):

@@ -117,6 +117,20 @@ def test_linear_decay_reaches_zero_after_the_last_update(toy_params, toy_data):
     assert group["lr"] == pytest.approx(2e-4 * (1 - 9 / 10))
 
 
+def test_a_learning_rate_that_a_gpu_rounded_is_exact_again(toy_data, toy_params):
+    for epochs in (1, 2):
+        params = toy_params(run="run", epochs=epochs)
+        run = RunDir.open(params, toy_data)
+        train(build(params, toy_data), toy_data, params, run)
+        state = run.checkpoints.load()
+        (group,) = state["g_optimizer"]["param_groups"]
+        assert group["lr"] == params.learning_rate
+        assert not group["capturable"]
+        group |= {"lr": torch.tensor(group["lr"]), "capturable": True}  # as on a GPU, in fp32
+        assert float(group["lr"]) != params.learning_rate
+        run.checkpoints.save(state)
+
+
 def test_training_in_a_thread_leaves_signals_alone(toy_params, toy_data):
     found = []
     thread = threading.Thread(target=lambda: found.append(run_of(toy_params(), toy_data)[0].step))
