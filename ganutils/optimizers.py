@@ -14,7 +14,11 @@ from ganutils.params import RunParams
 def make(
     weights: Iterable[nn.Parameter], params: RunParams, learning_rate: float, device: torch.device
 ) -> torch.optim.Optimizer:
-    """Return an optimiser as `params` want it; on a GPU a CUDA graph can record its steps."""
+    """Return an optimiser as `params` want it; on a GPU a CUDA graph can record its steps.
+
+    Adam (Kingma and Ba 2014, arXiv 1412.6980) or RMSprop (Hinton 2012). `learning_rate` above 0 is kept as
+    "initial_lr" of each group.
+    """
     _spare_the_compiler()
     on_gpu = device.type == "cuda"  # what a CUDA graph is to read has to lie on it
     rate = torch.tensor(learning_rate, device=device) if on_gpu else learning_rate

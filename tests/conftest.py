@@ -3,7 +3,9 @@ import os
 import pytest
 import torch
 
+from ganutils import hardware
 from ganutils.data import Dataset
+from ganutils.hardware import Hardware
 from ganutils.variants import dcgan
 
 
@@ -61,3 +63,28 @@ def projected(monkeypatch):
     from projection import Projection
 
     monkeypatch.setattr("ganutils.metrics.job.Inception", Projection)
+
+
+@pytest.fixture
+def cpu_alone(monkeypatch):
+    """Refuse every device but a CPU that was asked for."""
+    choose_device = hardware._device
+
+    def asked(wanted):
+        assert wanted == "cpu"
+        return choose_device(wanted)
+
+    monkeypatch.setattr(hardware, "_device", asked)
+
+
+@pytest.fixture
+def entered(monkeypatch):
+    """Collect where `algorithms()` is entered."""
+    found, algorithms = [], Hardware.algorithms
+
+    def noted(chosen):
+        found.append(chosen)
+        return algorithms(chosen)
+
+    monkeypatch.setattr(Hardware, "algorithms", noted)
+    return found
