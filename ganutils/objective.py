@@ -104,4 +104,4 @@ def gradient_norms(discriminator: Callable, real: Tensor, fake: Tensor) -> Tenso
     with differentiated_twice():
         scores = discriminator(between)
     (gradient,) = torch.autograd.grad(scores.sum(), between, create_graph=True)
-    return gradient.float().flatten(1).norm(dim=1)
+    return torch.linalg.vector_norm(gradient.float(), dim=tuple(range(1, real.ndim)))

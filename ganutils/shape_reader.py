@@ -22,6 +22,7 @@ _CORNER = 3  # pixels: no shape reaches into the corners
 _DARK, _LIGHT = 0.45, 0.80  # OKLab lightness: backgrounds are drawn at most 0.34, or at least 0.88
 _CHROMA = 0.05  # of the shape's mean colour: drawn ones have at least 0.09
 _SURE = 0.5  # probability of the class seen
+_ENOUGH = 12_000  # passes of an image; after them ten classes of shapes were told without an error
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,10 @@ class ShapeReader:
         )
 
 
-def train_reader(dataset: Dataset, params: RunParams, epochs: int = 5) -> ShapeReader:
+def train_reader(dataset: Dataset, params: RunParams, epochs: int = 0) -> ShapeReader:
     """Train the kit's classifier on drawn shapes and measure each class's area on them.
+
+    By default for two to five epochs, as their number asks for: shapes are learned sooner than photographs.
 
     Raises:
         DataError: the images were not drawn, so that their factors are not known.
@@ -66,7 +69,7 @@ def train_reader(dataset: Dataset, params: RunParams, epochs: int = 5) -> ShapeR
             f"{dataset.label}: has no known factors; exact mode coverage needs dataset='shapes'. "
             "The classes of other images are read by ganutils.coverage.read_classes."
         )
-    judge = train_classifier(dataset, params, epochs)
+    judge = train_classifier(dataset, params, epochs or min(5, max(2, math.ceil(_ENOUGH / len(dataset)))))
     squares = dataset.factors["radius"].square()
     area = look(dataset.images).area
     of_class = [dataset.labels == label for label in range(len(dataset.classes))]

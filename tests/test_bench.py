@@ -79,8 +79,15 @@ def test_every_workload_has_valid_parameters_and_fills_its_slices():
         assert params.device == "cpu"
 
 
-def test_a_notebook_has_the_live_picture_and_a_terminal_has_none(monkeypatch, cpu_alone):
-    drawn, shares, png = [], [], LiveFigure.png
+@pytest.mark.parametrize(("speed", "updates"), [(1e15, 40), (400e9, 40), (230e9, 25), (1e9, 5)])
+def test_a_slow_machine_makes_fewer_updates_in_whole_cycles(speed, updates):
+    workload = WORKLOADS["wgan-clip"].fitted(speed)
+    assert workload.updates == updates
+    assert workload.params("here", "fp32").n_images == 64 * updates
+
+
+def test_the_live_picture_of_a_notebook_is_not_in_the_terminals_share(monkeypatch, cpu_alone):
+    drawn, png = [], LiveFigure.png
 
     def seen(figure):
         drawn.append(Image.open(io.BytesIO(png(figure))))
@@ -88,12 +95,20 @@ def test_a_notebook_has_the_live_picture_and_a_terminal_has_none(monkeypatch, cp
 
     monkeypatch.setattr(surroundings, "_UPDATES", 2)
     monkeypatch.setattr(LiveFigure, "png", seen)
-    for row in surroundings.rows():
-        shares += row.ours
-        assert ("an open notebook" in row.name) == bool(drawn)
-    assert len(shares) == 2
-    assert all(0 < share < 100 for share in shares)
+    terminal, notebook = surroundings.rows()
+    assert ("a terminal" in terminal.name, "an open notebook" in notebook.name) == (True, True)
+    assert 0 < terminal.ours[0] < notebook.ours[0] < 100
+    assert drawn
     assert all(picture.width == 1600 for picture in drawn)
+
+
+def test_what_a_timed_method_calls_is_in_its_own_time_alone(monkeypatch):
+    moments = iter([0.0, 1.0, 4.0, 10.0])  # outer begins, inner begins and ends, outer ends
+    monkeypatch.setattr(surroundings.time, "perf_counter", lambda: next(moments))
+    spent = {int: 0.0, str: 0.0}
+    inner = surroundings._timed(str, lambda: "seen", spent)
+    assert surroundings._timed(int, inner, spent)() == "seen"
+    assert spent == {int: 7.0, str: 3.0}
 
 
 def test_speeds_are_those_after_the_first_round_and_shares_of_the_peak(monkeypatch):
@@ -116,6 +131,7 @@ def test_speeds_are_those_after_the_first_round_and_shares_of_the_peak(monkeypat
     monkeypatch.setattr(training, "Worker", Told)
     monkeypatch.setattr(training, "has_fast_bf16", lambda device: False)
     monkeypatch.setattr(training, "flops_per_second", lambda dtype, device: 400 * each)
+    monkeypatch.setattr("ganutils.bench.workloads._USUAL", 400 * each)
     (row,) = training.rows(["tiny"], rounds=3)
     assert (row.name, row.base, row.ours) == ("tiny, fp32", slices["plain"][1:], slices["fp32"][1:])
     assert row.note.startswith("50% of the ")

@@ -2,8 +2,10 @@ import pytest
 import torch
 from torch import nn
 
+from ganutils import layers
 from ganutils.layers import (
     CheapDropout,
+    LeanFlatten,
     LeanLeakyReLU,
     Reshape,
     WholeConv2d,
@@ -45,6 +47,14 @@ def test_dropout_gradient_is_its_mask():
     torch.testing.assert_close(x.grad, (y / x).detach())
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_dropout_keeps_what_its_random_bytes_say(dtype, monkeypatch):
+    drawn = torch.tensor([0, 76, 77, 255], dtype=torch.uint8)
+    monkeypatch.setattr(layers, "_random_bytes", lambda count, device: drawn.clone())
+    found = CheapDropout(0.3)(torch.tensor([1.0, 2.0, 3.0, -4.0], dtype=dtype))
+    torch.testing.assert_close(found, torch.tensor([0, 0, 3 * 256 / 179, -4 * 256 / 179], dtype=dtype))
+
+
 def test_dropout_does_nothing_when_evaluating():
     x = torch.randn(2, 3)
     assert CheapDropout(0.3).eval()(x) is x
@@ -74,6 +84,18 @@ def test_a_whole_convolution_equals_the_plain_one_and_so_do_its_gradients(memory
         strict=True,
     ):
         torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_features_in_a_row_have_a_gradient_in_channels_last(layout):
+    x = torch.randn(2, 3, 4, 5, dtype=torch.float64).contiguous(memory_format=layout).requires_grad_()
+    flatten = LeanFlatten()
+    assert torch.equal(flatten(x), x.flatten(1))
+    (gradient,) = torch.autograd.grad(flatten(x).square().sum(), x)
+    assert torch.equal(gradient, 2 * x)
+    assert gradient.is_contiguous(memory_format=torch.channels_last)
+    assert torch.autograd.gradgradcheck(lambda x: flatten(x).square(), x)
+    torch.autograd.grad(flatten(x).sum(), x)  # of one number, expanded
 
 
 def test_leaky_relu_and_its_derivatives_to_second_order():

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from ganutils import notebook
+from ganutils.classifier import Classifier
 from ganutils.coverage import coverage, read_classes
 from ganutils.data import load
 from ganutils.data.shapes import _srgb, oklab
@@ -99,6 +100,19 @@ def test_what_is_no_shape_cannot_be_read(drawn):
     noise = (128 + 20 * torch.randn(20, 3, 32, 32, generator=random)).clamp(0, 255).to(torch.uint8)
     black = torch.zeros(20, 3, 32, 32, dtype=torch.uint8)
     assert not reader.read(torch.cat([grey, noise, black])).readable.any()
+
+
+@pytest.mark.parametrize(("count", "epochs"), [(60, 5), (4000, 3), (6000, 2)])
+def test_many_shapes_are_learned_in_fewer_epochs(count, epochs, monkeypatch):
+    asked = []
+
+    def judge(dataset, params, epochs):
+        asked.append((len(dataset), epochs))
+        return Classifier(torch.nn.Identity(), 1.0, 1)
+
+    monkeypatch.setattr("ganutils.shape_reader.train_classifier", judge)
+    train_reader(load("shapes", classes=CLASSES, n_images=count), dcgan.Params(device="cpu"))
+    assert asked == [(count, epochs)]
 
 
 def test_only_drawn_images_have_factors(toy_data):

@@ -15,7 +15,7 @@ from torchvision import transforms
 
 from ganutils.convolutions import LeanConv2d, LeanConvTranspose2d
 from ganutils.data import Batch, Dataset
-from ganutils.layers import CheapDropout, LeanLeakyReLU, WholeConv2d, WholeConvTranspose2d
+from ganutils.layers import CheapDropout, LeanFlatten, LeanLeakyReLU, WholeConv2d, WholeConvTranspose2d
 from ganutils.objective import Gan
 from ganutils.params import RunParams
 from ganutils.together import ApartBatchNorm2d, one_by_one
@@ -27,6 +27,7 @@ PLAIN = {
     LeanConv2d: nn.Conv2d,
     LeanConvTranspose2d: nn.ConvTranspose2d,
     LeanLeakyReLU: nn.LeakyReLU,
+    LeanFlatten: nn.Flatten,
     ApartBatchNorm2d: nn.BatchNorm2d,
 }
 

@@ -11,7 +11,7 @@ from ganutils.bench.peak import count_flops, flops_per_second
 from ganutils.bench.rows import Row
 from ganutils.bench.sides import SIDES, prepare
 from ganutils.bench.worker import Worker
-from ganutils.bench.workloads import WORKLOADS, untrained
+from ganutils.bench.workloads import WORKLOADS, Workload, untrained
 from ganutils.hardware import exact, has_fast_bf16
 
 
@@ -22,22 +22,22 @@ def rows(names: Iterable[str], rounds: int, device: str = "cpu") -> Iterator[Row
     with exact():
         peaks = {side: flops_per_second(dtypes[side], device) for side in kit}
     for name in names:
-        speeds = _speeds(name, ("plain", *kit), rounds, device)
-        update = untrained(WORKLOADS[name].params("", "fp32"))
+        workload = WORKLOADS[name].fitted(peaks["fp32"])
+        speeds = _speeds(workload, ("plain", *kit), rounds, device)
+        update = untrained(workload.params("", "fp32"))
         flops = count_flops(update) / update.params.batch_size  # for a real image
         for side in kit:
             share = median(speeds[side]) * flops / peaks[side]
             note = f"{share:.0%} of the {peaks[side] / 1e9:.0f} GFLOP/s of a matrix product"
-            yield Row(f"{WORKLOADS[name].name}, {side}", "images/s", speeds["plain"], speeds[side], note)
+            yield Row(f"{workload.name}, {side}", "images/s", speeds["plain"], speeds[side], note)
 
 
-def _speeds(name: str, sides: Iterable[str], rounds: int, device: str) -> dict[str, list[float]]:
+def _speeds(workload: Workload, sides: Iterable[str], rounds: int, device: str) -> dict[str, list[float]]:
     """Return images per second of each side in each round, after one round to warm up."""
     speeds: dict[str, list[float]] = {side: [] for side in sides}
     with ExitStack() as stack:
         workers = {
-            side: stack.enter_context(Worker(partial(prepare, WORKLOADS[name], side, device)))
-            for side in speeds
+            side: stack.enter_context(Worker(partial(prepare, workload, side, device))) for side in speeds
         }
         for turn in range(rounds + 1):
             for side, worker in workers.items():

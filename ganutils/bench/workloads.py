@@ -1,7 +1,7 @@
 """The trainings that are timed."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from ganutils import variants
 from ganutils.data import load_dataset
@@ -11,6 +11,7 @@ from ganutils.state import TrainState
 from ganutils.update import Update
 
 _ON_GPU = 4
+_USUAL = 400e9  # FLOP/s of a matrix product in fp32 on the two cores that the updates are chosen for
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,12 @@ class Workload:
     variant: str
     updates: int
     values: dict[str, Any] = field(default_factory=dict)
+
+    def fitted(self, flops_per_second: float) -> Self:
+        """Return it with as many whole generator updates as a slower machine makes in the same time."""
+        unit = self.params("", "fp32").d_steps
+        share = min(1.0, flops_per_second / _USUAL)
+        return replace(self, updates=unit * max(1, round(share * self.updates / unit)))
 
     def updates_on(self, device: str) -> int:
         """Return the updates of one slice of time."""

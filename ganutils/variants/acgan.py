@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganutils.data.batches import Batch
-from ganutils.layers import CheapDropout, initialise, spectral
+from ganutils.layers import CheapDropout, LeanFlatten, initialise, spectral
 from ganutils.objective import Gan, Objective, Terms, bce_fake, bce_real, probability
 from ganutils.params import RunParams, knob
 from ganutils.prior import Prior
@@ -72,7 +72,7 @@ class Discriminator(nn.Module):
         super().__init__()
         self.trunk = conv_trunk(params.image_size, params.width, batch_norm=params.d_norm == "batch")
         features = trunk_channels(params.image_size, params.width) * 4 * 4
-        self.flatten = nn.Sequential(nn.Flatten(), CheapDropout(params.dropout))
+        self.flatten = nn.Sequential(LeanFlatten(), CheapDropout(params.dropout))
         self.source = nn.Linear(features, 1)
         self.classes = nn.Linear(features, classes)
 

@@ -17,6 +17,7 @@ from ganutils.convolutions import LeanConv2d, LeanConvTranspose2d
 from ganutils.data.batches import Batch
 from ganutils.layers import (
     CheapDropout,
+    LeanFlatten,
     LeanLeakyReLU,
     Reshape,
     WholeConv2d,
@@ -131,7 +132,7 @@ def dense_discriminator(width: int) -> nn.Sequential:
         LeanConv2d(width, 2 * width, 5, stride=2, padding=2),
         LeanLeakyReLU(0.3),
         CheapDropout(0.3),
-        nn.Flatten(),
+        LeanFlatten(),
         nn.Linear(8 * 8 * 2 * width, 1),
         nn.Flatten(0),
     )

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ganutils.data.batches import Batch
-from ganutils.layers import initialise, spectral
+from ganutils.layers import LeanFlatten, initialise, spectral
 from ganutils.objective import Gan, Objective, Terms, bce_fake, bce_real, probability
 from ganutils.params import RunParams, knob
 from ganutils.prior import Prior
@@ -51,7 +51,7 @@ class PairDiscriminator(nn.Module):
         branches = 1 if params.head == "difference" else 2
         batch_norm = params.d_norm == "batch"
         self.branches = nn.ModuleList(
-            nn.Sequential(conv_trunk(params.image_size, params.width, batch_norm=batch_norm), nn.Flatten())
+            nn.Sequential(conv_trunk(params.image_size, params.width, batch_norm=batch_norm), LeanFlatten())
             for _ in range(branches)
         )
         features = trunk_channels(params.image_size, params.width) * 4 * 4

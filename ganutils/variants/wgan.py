@@ -82,8 +82,9 @@ class Wasserstein(Objective):
     @torch.no_grad()
     def _share_at_bound(self, critic: nn.Module) -> Tensor:
         """Share of the weights that clipping holds at its bound."""
-        weights = torch.cat([weight.flatten() for weight in critic.parameters()])
-        return (weights.abs() >= self.clip).float().mean()
+        weights = list(critic.parameters())
+        held = torch.stack([(weight.abs() >= self.clip).sum() for weight in weights])
+        return held.sum() / sum(weight.numel() for weight in weights)
 
 
 def build(params: Params, classes: int) -> Gan:
