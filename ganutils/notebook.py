@@ -104,6 +104,7 @@ def show(figure: Figure, caption: str, alt: str, *, width: str | None = None) ->
     share = min(1.0, round(float(figure.get_figwidth()) / WIDTH, 3))
     data = {"image/png": _render(figure, "png", sharpen(figure))}
     if not has_pixels:
+        figure.set_layout_engine("none")  # laid out a moment ago
         data["image/svg+xml"] = _render(figure, "svg", 72).decode()
     about = {"caption": caption, "alt": alt, "width": width or share}
     display(data, raw=True, metadata={"ganutils": about, **size})

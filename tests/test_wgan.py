@@ -60,6 +60,17 @@ def test_clipping_keeps_every_weight_in_bounds_and_counts_the_bound():
     )
 
 
+def test_weights_at_the_bound_are_counted_in_every_layout():
+    critic = nn.Sequential(nn.Conv2d(3, 4, 2), nn.BatchNorm2d(4)).to(memory_format=torch.channels_last)
+    values = torch.linspace(-1, 1, 4 * 3 * 2 * 2).view(4, 3, 2, 2)
+    with torch.no_grad():
+        critic[0].weight.copy_(values)
+        for other in (critic[0].bias, critic[1].weight, critic[1].bias):
+            other.fill_(0.1)
+    share = Wasserstein(clip=0.5)._share_at_bound(critic).item()
+    assert share == pytest.approx((values.abs() >= 0.5).sum().item() / (48 + 3 * 4))
+
+
 def test_constraint_chooses_the_critic():
     penalised, clipped = build(Params(), 10), build(Params(constraint="clip"), 10)
     kinds = [[type(layer).__name__ for layer in gan.discriminator.modules()] for gan in (penalised, clipped)]

@@ -82,9 +82,8 @@ class Wasserstein(Objective):
     @torch.no_grad()
     def _share_at_bound(self, critic: nn.Module) -> Tensor:
         """Share of the weights that clipping holds at its bound."""
-        weights = list(critic.parameters())
-        held = torch.stack([(weight.abs() >= self.clip).sum() for weight in weights])
-        return held.sum() / sum(weight.numel() for weight in weights)
+        as_they_lie = [weight.as_strided((weight.numel(),), (1,)) for weight in critic.parameters()]
+        return (torch.cat(as_they_lie).abs() >= self.clip).float().mean()
 
 
 def build(params: Params, classes: int) -> Gan:
