@@ -30,6 +30,6 @@ lab: .venv/installed  ## open the notebooks in JupyterLab
 .venv/installed: pyproject.toml
 	@echo "Installing into .venv, PyTorch among others: some minutes without a word"
 	$(PYTHON) -m venv .venv
-# Of 13,000 modules few are used; they are compiled when they are.
+# Few of the 13,000 modules are ever imported; Python compiles those when they are.
 	$(BIN)/pip install --quiet --no-compile --editable '.[dev]'
 	touch $@

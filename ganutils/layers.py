@@ -74,29 +74,21 @@ class WholeConvTranspose2d(nn.ConvTranspose2d):
         return images.unflatten(1, (*self.kernel_size, self.out_channels)).permute(0, 3, 1, 2)
 
 
-class _Flattened(Function):
-    @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor) -> Tensor:
-        ctx.set_materialize_grads(False)
-        ctx.shape = x.shape
-        return x.flatten(1)
-
-    @staticmethod
-    def backward(ctx: FunctionCtx, grad: Tensor | None) -> Tensor | None:
-        if grad is None:
-            return None
-        return grad.reshape(ctx.shape).contiguous(memory_format=torch.channels_last)
-
-
 class LeanFlatten(nn.Flatten):
-    """(N, C, H, W) -> (N, C * H * W), whose gradient lies in memory as training's images do.
+    """(N, C, H, W) -> (N, C * H * W), whose gradient is in channels-last, as the images are.
 
-    Layers before it would work on two layouts at once, which takes up to eight times as long.
+    Otherwise layers before it get activations and gradients in two layouts, which is slow.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features of each image in a row."""
-        return super().forward(x) if torch.compiler.is_compiling() else _Flattened.apply(x)
+        if x.requires_grad and not torch.compiler.is_compiling():
+            x.register_hook(_in_channels_last)
+        return super().forward(x)
+
+
+def _in_channels_last(gradient: Tensor | None) -> Tensor | None:
+    return None if gradient is None else gradient.contiguous(memory_format=torch.channels_last)
 
 
 def _channels_last(x: Tensor) -> Tensor:
@@ -129,7 +121,7 @@ class CheapDropout(nn.Module):
         # On a GPU torch's own is one kernel; the compiler fuses it, and cannot trace these words.
         if x.device.type == "cuda" or torch.compiler.is_compiling():
             return F.dropout(x, self.dropped / 256)
-        kept = _random_bytes(x.numel(), x.device).ge_(self.dropped)  # 1 or 0: slower as True or False
+        kept = _random_bytes(x.numel(), x.device).ge_(self.dropped)  # 1 or 0; a bool converts slowly
         mask = kept.to(x.dtype).mul_(256 / (256 - self.dropped))
         return x * mask.as_strided(x.shape, x.stride())
 

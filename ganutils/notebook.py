@@ -104,8 +104,11 @@ def show(figure: Figure, caption: str, alt: str, *, width: str | None = None) ->
     share = min(1.0, round(float(figure.get_figwidth()) / WIDTH, 3))
     data = {"image/png": _render(figure, "png", sharpen(figure))}
     if not has_pixels:
-        figure.set_layout_engine("none")  # laid out a moment ago
+        engine = figure.get_layout_engine()
+        figure.set_layout_engine("none")  # the PNG has laid it out
         data["image/svg+xml"] = _render(figure, "svg", 72).decode()
+        if engine is not None:
+            figure.set_layout_engine(engine)
     about = {"caption": caption, "alt": alt, "width": width or share}
     display(data, raw=True, metadata={"ganutils": about, **size})
     _markdown(f"*{caption}*", {"role": "caption"})

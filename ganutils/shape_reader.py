@@ -22,7 +22,7 @@ _CORNER = 3  # pixels: no shape reaches into the corners
 _DARK, _LIGHT = 0.45, 0.80  # OKLab lightness: backgrounds are drawn at most 0.34, or at least 0.88
 _CHROMA = 0.05  # of the shape's mean colour: drawn ones have at least 0.09
 _SURE = 0.5  # probability of the class seen
-_ENOUGH = 12_000  # passes of an image; after them ten classes of shapes were told without an error
+_ENOUGH = 12_000  # images seen in training; ten classes were then told without error (two seeds)
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ class ShapeReader:
         )
 
 
-def train_reader(dataset: Dataset, params: RunParams, epochs: int = 0) -> ShapeReader:
+def train_reader(dataset: Dataset, params: RunParams, epochs: int | None = None) -> ShapeReader:
     """Train the kit's classifier on drawn shapes and measure each class's area on them.
 
-    By default for two to five epochs, as their number asks for: shapes are learned sooner than photographs.
+    By default two to five epochs, fewer the more images there are: shapes are learned soon.
 
     Raises:
         DataError: the images were not drawn, so that their factors are not known.

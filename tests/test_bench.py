@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -117,7 +118,7 @@ def test_speeds_are_those_after_the_first_round_and_shares_of_the_peak(monkeypat
     class Told(AbstractContextManager):
         def __init__(self, prepare):
             workload, side, device = prepare.args
-            assert (workload, device) == (TINY, "cpu")
+            assert (workload, device) == (replace(TINY, updates=1), "cpu")
             self.slices = iter(slices[side])
 
         def __call__(self):
@@ -131,7 +132,7 @@ def test_speeds_are_those_after_the_first_round_and_shares_of_the_peak(monkeypat
     monkeypatch.setattr(training, "Worker", Told)
     monkeypatch.setattr(training, "has_fast_bf16", lambda device: False)
     monkeypatch.setattr(training, "flops_per_second", lambda dtype, device: 400 * each)
-    monkeypatch.setattr("ganutils.bench.workloads._USUAL", 400 * each)
+    monkeypatch.setattr("ganutils.bench.workloads._USUAL", 800 * each)
     (row,) = training.rows(["tiny"], rounds=3)
     assert (row.name, row.base, row.ours) == ("tiny, fp32", slices["plain"][1:], slices["fp32"][1:])
     assert row.note.startswith("50% of the ")

@@ -95,7 +95,8 @@ def test_features_in_a_row_have_a_gradient_in_channels_last(layout):
     assert torch.equal(gradient, 2 * x)
     assert gradient.is_contiguous(memory_format=torch.channels_last)
     assert torch.autograd.gradgradcheck(lambda x: flatten(x).square(), x)
-    torch.autograd.grad(flatten(x).sum(), x)  # of one number, expanded
+    (gradient,) = torch.autograd.grad(nn.LeakyReLU(0.2, inplace=True)(flatten(x * 1)).sum(), x)
+    torch.testing.assert_close(gradient, torch.where(x > 0, 1.0, 0.2).to(x))
 
 
 def test_leaky_relu_and_its_derivatives_to_second_order():

@@ -22,7 +22,7 @@ _UPDATES = 400  # half an epoch of CIFAR-10 with a batch of 64
 def rows() -> Iterator[Row]:
     """Train DCGAN 32 for an epoch of 400 updates with a grid at its end, in an open notebook.
 
-    In a terminal the same is done, but for the live picture.
+    The terminal's share is that of the same run less the live picture.
     """
     whole, spent = _seconds()
     live = spent.pop(LiveFigure)

@@ -11,7 +11,7 @@ from ganutils.state import TrainState
 from ganutils.update import Update
 
 _ON_GPU = 4
-_USUAL = 400e9  # FLOP/s of a matrix product in fp32 on the two cores that the updates are chosen for
+_USUAL = 400e9  # FLOP/s of a matrix product in fp32 on two cores that the numbers of updates below suit
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Workload:
     values: dict[str, Any] = field(default_factory=dict)
 
     def fitted(self, flops_per_second: float) -> Self:
-        """Return it with as many whole generator updates as a slower machine makes in the same time."""
+        """Return it with as many updates, in cycles of `d_steps`, as a slower machine makes in the time."""
         unit = self.params("", "fp32").d_steps
         share = min(1.0, flops_per_second / _USUAL)
         return replace(self, updates=unit * max(1, round(share * self.updates / unit)))

@@ -105,11 +105,11 @@ def test_a_training_that_is_interrupted_saves_and_the_cells_after_it_run(write, 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_a_second_interrupt_stops_at_once(write):
-    write("import signal, time\nsignal.signal(signal.SIGINT, print)\nprint('epoch 1')\ntime.sleep(60)")
+    write("import signal, time\nsignal.signal(signal.SIGINT, print)\nprint('epoch 1')\ntime.sleep(600)")
     code = "from ganutils.report import execute; execute('toy.ipynb', 'out.ipynb')"
     began = time.monotonic()
     status, _, err = interrupted([sys.executable, "-c", code], b"epoch 1\n", times=2)
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 300  # less than the cell's, also on a busy machine
     assert status == 1
     assert "StoppedError: The notebook stopped: it was interrupted." in err
     assert nbformat.read("out.ipynb", 4).cells[-1].outputs[0].text == "epoch 1\n"
