@@ -70,6 +70,7 @@ def test_the_plain_side_has_plain_layers_and_learns():
     assert not any(torch.equal(*pair) for pair in zip(before, after, strict=True))
     assert {"d_real", "d_fake", "g_fake"} <= told.keys()
     assert sum(isinstance(layer, nn.Dropout) for layer in gan.discriminator.modules()) == 2
+    assert not any(type(layer).__name__.startswith("Lean") for layer in gan.discriminator.modules())
 
 
 def test_every_workload_has_valid_parameters_and_fills_its_slices():

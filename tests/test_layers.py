@@ -12,6 +12,7 @@ from ganutils.layers import (
     WholeConvTranspose2d,
     initialise,
 )
+from ganutils.variants import acgan, build, dcgan, siamese
 
 
 def test_initialisation():
@@ -84,6 +85,27 @@ def test_a_whole_convolution_equals_the_plain_one_and_so_do_its_gradients(memory
         strict=True,
     ):
         torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [dcgan.Params(network="dense", width=4), acgan.Params(width=4), siamese.Params(classes="", width=4)],
+    ids=["dcgan", "acgan", "siamese"],
+)
+def test_features_of_discriminators_are_flattened_lean(toy_data, params):
+    discriminator = build(params, toy_data).discriminator
+    flattened = []
+
+    def note(layer, inputs, output):
+        if inputs[0].ndim == 4:
+            flattened.append(type(layer))
+
+    for layer in discriminator.modules():
+        if isinstance(layer, nn.Flatten):
+            layer.register_forward_hook(note)
+    images = torch.randn(6, 3, 32, 32)
+    discriminator(*[images] * (2 if isinstance(params, siamese.Params) else 1))
+    assert set(flattened) == {LeanFlatten}
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
