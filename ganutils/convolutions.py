@@ -18,10 +18,12 @@ from torch.autograd import Function
 from torch.autograd.function import FunctionCtx
 
 from ganutils import winograd
+from ganutils.hardware import has_amx
 from ganutils.switch import Switch
 
 # With at most so many positions an image the matrix product takes half the time or less; with more it loses.
-_FEW_POSITIONS = 16
+# AMX makes products faster, and hardly a convolution's gradient of its weights.
+_FEW_POSITIONS, _FEW_WITH_AMX = 16, 64
 _FEW_CHANNELS = 4  # as images have; more were not tried
 _TWICE_ON = ("cuda",)  # kinds of devices where the gradient of a gradient is faster by the three products
 _is_differentiated_twice = Switch(False)
@@ -189,8 +191,9 @@ class LeanConvTranspose2d(nn.ConvTranspose2d):
 
 def _is_small(x: Tensor, positions: int) -> bool:
     """Say whether the small side of a convolution has few positions, in autocast's bf16 on a CPU."""
-    in_bf16 = x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
-    return in_bf16 and positions <= _FEW_POSITIONS and not torch.compiler.is_compiling()
+    if x.device.type != "cpu" or not torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling():
+        return False
+    return positions <= (_FEW_WITH_AMX if has_amx() else _FEW_POSITIONS)
 
 
 def _is_thin(x: Tensor, channels: int, how: _Geometry) -> bool:

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -194,17 +195,24 @@ def has_fast_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         with torch.cuda.device(device):  # it asks about the current one
             return torch.cuda.is_bf16_supported(including_emulation=False)
-    # Without such instructions bf16 on a CPU is emulated and slower than fp32; old torch cannot tell.
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-    return device.type == "cpu" and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    # Without such instructions bf16 on a CPU is emulated and slower than fp32.
+    return device.type == "cpu" and (bool(_capabilities().get("avx512_bf16")) or has_amx())
+
+
+def has_amx() -> bool:
+    """Say whether the CPU multiplies whole tiles of bf16 matrices, as some of Intel's do."""
+    return bool(_capabilities().get("amx_bf16"))
+
+
+def _capabilities() -> dict[str, Any]:
+    return getattr(torch.cpu, "get_capabilities", dict)()  # old torch cannot tell
 
 
 def device_name(device: torch.device) -> str:
     """Return the name of a GPU or of the processor."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-    return str(capabilities.get("cpu_name") or platform.processor() or platform.machine())
+    return str(_capabilities().get("cpu_name") or platform.processor() or platform.machine())
 
 
 def _keep_freed_memory() -> None:

@@ -49,8 +49,8 @@ def test_a_penalty_by_the_three_products_is_torchs(monkeypatch, precision):
     real, fake = torch.randn(2, 4, 3, 32, 32)
     forward, used, found, counts = convolutions._Forward.apply, [], [], []
     monkeypatch.setattr(convolutions._Forward, "apply", lambda *given: (used.append(1), forward(*given))[1])
-    monkeypatch.setattr(convolutions, "_FEW_POSITIONS", 0)
-    monkeypatch.setattr(convolutions, "_FEW_CHANNELS", 0)
+    for few in ("_FEW_POSITIONS", "_FEW_WITH_AMX", "_FEW_CHANNELS"):
+        monkeypatch.setattr(convolutions, few, 0)
     for kinds in ((), ("cpu",)):
         monkeypatch.setattr(convolutions, "_TWICE_ON", kinds)
         torch.manual_seed(1)
@@ -135,12 +135,18 @@ def test_real_images_want_no_gradient_and_pass_a_plain_convolution():
     [
         (LeanConv2d(16, 8, 4, 2, 1), nn.Conv2d, (5, 16, 8, 8)),
         (LeanConv2d(16, 8, 4, 2, 1, bias=False), nn.Conv2d, (5, 16, 8, 8)),
-        (LeanConv2d(16, 8, 4, 2, 1), nn.Conv2d, (5, 16, 16, 16)),  # too many positions: the plain one
+        (LeanConv2d(16, 8, 4, 2, 1), nn.Conv2d, (5, 16, 16, 16)),  # few positions with AMX only
+        (LeanConv2d(16, 8, 5, 2, 2), nn.Conv2d, (5, 16, 16, 16)),
+        (LeanConvTranspose2d(16, 8, 5, 1, 2), nn.ConvTranspose2d, (5, 16, 8, 8)),
         (LeanConvTranspose2d(16, 8, 4, 2, 1), nn.ConvTranspose2d, (5, 16, 4, 4)),
         (LeanConvTranspose2d(16, 8, 5, 2, 2, 1), nn.ConvTranspose2d, (5, 16, 4, 4)),
     ],
 )
-def test_in_bf16_a_lean_layer_equals_the_plain_one_and_so_do_its_gradients(lean, plain, shape):
+@pytest.mark.parametrize("amx", [False, True])
+def test_in_bf16_a_lean_layer_equals_the_plain_one_and_so_do_its_gradients(
+    monkeypatch, lean, plain, shape, amx
+):
+    monkeypatch.setattr(convolutions, "has_amx", lambda: amx)
     torch.manual_seed(0)
     lean = lean.to(memory_format=torch.channels_last)
     x = torch.randn(shape).contiguous(memory_format=torch.channels_last).requires_grad_()
@@ -159,9 +165,11 @@ def test_in_bf16_a_lean_layer_equals_the_plain_one_and_so_do_its_gradients(lean,
             assert (one - other).float().norm() <= 0.01 * other.float().norm()
 
 
-def test_only_small_outputs_in_bf16_take_the_matrix_product():
+@pytest.mark.parametrize(("amx", "size"), [(False, 8), (True, 16)])
+def test_only_small_outputs_in_bf16_take_the_matrix_product(monkeypatch, amx, size):
+    monkeypatch.setattr(convolutions, "has_amx", lambda: amx)
     layer = LeanConv2d(4, 4, 4, 2, 1)
-    small, large = torch.randn(1, 4, 8, 8), torch.randn(1, 4, 16, 16)
+    small, large = torch.randn(1, 4, size, size), torch.randn(1, 4, 2 * size, 2 * size)
     assert "_Forward" not in type(layer(small).grad_fn).__name__
     with torch.autocast("cpu", torch.bfloat16):
         assert type(layer(small).grad_fn).__name__ == "_ForwardBackward"

@@ -165,6 +165,7 @@ def test_kernels_lie_channels_last(toy_data):
 def test_auto_takes_bf16_where_a_processor_has_it(monkeypatch, capabilities, expected):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     assert hardware.choose(parameters("dcgan", precision="auto")).precision == expected
+    assert hardware.has_amx() == ("amx_bf16" in capabilities)
 
 
 def test_freed_memory_is_kept_for_the_next_update(monkeypatch):
