@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from trainings import run_of
 
@@ -76,6 +78,23 @@ def test_a_line_plot_is_also_shown_as_reproducible_svg(shown):
         figure.subplots().plot([1, 2])
         show(figure, caption="Line.", alt="A line.")
     assert shown[0][0]["image/svg+xml"] == shown[2][0]["image/svg+xml"]
+
+
+def test_a_figure_that_changes_after_it_was_shown_is_laid_out_anew(shown):
+    from matplotlib.figure import Figure
+
+    figure, fresh = Figure(layout="constrained"), Figure(layout="constrained")
+    for one in (figure, fresh):
+        one.subplots().plot([1, 2])
+    show(figure, caption="Before.", alt="A line.")
+    for one in (figure, fresh):
+        one.axes[0].set_ylabel("a label\nof two lines", fontsize=20)
+        show(one, caption="After.", alt="A line.")
+    before, after, expected = (shown[place][0] for place in (0, 2, 4))
+    assert before["image/png"] != after["image/png"] == expected["image/png"]
+    frame = re.compile(r'<g id="patch_2">\s*<path d="([^"]*)')
+    frames = [frame.search(picture["image/svg+xml"])[1] for picture in (before, after, expected)]
+    assert frames[0] != frames[1] == frames[2]
 
 
 def test_the_environment_counts_what_a_paused_run_has_done(shown, toy_params, toy_data):
