@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import gc
 import io
 import sys
 import time
@@ -123,6 +124,7 @@ def _run(options: argparse.Namespace) -> None:
     from ganutils import RunDir, build, load_dataset, train, variants
 
     params = variants.get(options.variant).Params(**read_values(options.presets, options.pairs))
+    _spare_modules()
     dataset = load_dataset(params)
     print(dataset.summary())
     gan = build(params, dataset)
@@ -138,6 +140,11 @@ def _run(options: argparse.Namespace) -> None:
     time_was_up = 0 < 60 * params.max_minutes <= time.monotonic() - begun
     if history.epoch < params.epochs and not time_was_up:
         raise KeyboardInterrupt
+
+
+def _spare_modules() -> None:
+    """Keep what is imported so far from Python's last look for cycles, which takes a second with torch."""
+    gc.freeze()
 
 
 def _report(options: argparse.Namespace) -> None:
@@ -157,6 +164,7 @@ def _check(notebook: Path, values: dict[str, Any]) -> None:
         from ganutils.studies import params_class
 
         params_class(name)(**{own.name: own.default for own in head.parameters} | values)
+        _spare_modules()
 
 
 def _compare(options: argparse.Namespace) -> None:

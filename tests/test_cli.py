@@ -154,6 +154,16 @@ for name in variants.names():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
 
 
+def test_a_training_that_ends_spares_the_imports(tmp_path):
+    code = "import gc, sys; from ganutils.cli import main; main(sys.argv[1:]); print(gc.get_freeze_count())"
+    values = {"dataset": "shapes", "n_images": "8", "batch_size": "8", "width": "4", "epochs": "1"}
+    command = ["run", "dcgan", *(part for pair in values.items() for part in ("-p", *pair))]
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *command], check=True, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert int(ended.stdout.split()[-1]) > 100_000
+
+
 def test_every_name_of_the_package_can_be_loaded():
     assert "train" in ganutils.__all__
     for name in ganutils.__all__:

@@ -11,12 +11,12 @@ from ganutils.state import TrainState
 from ganutils.update import Update
 
 _ON_GPU = 4
-_USUAL = 400e9  # FLOP/s of a matrix product in fp32 on two cores that the numbers of updates below suit
+_USUAL = 700e9  # FLOP/s of a matrix product in fp32 that the numbers of updates below suit
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A variant with parameters, and the updates of one slice of time: one to five seconds on two cores.
+    """A variant with parameters, and the updates of one slice of time: one to three seconds.
 
     A GPU makes `_ON_GPU` times as many.
     """

@@ -95,6 +95,21 @@ def test_what_the_kernel_writes_to_its_error_stream_is_shown(write, capfd):
     assert capfd.readouterr().err == "NOT CIFAR-10\n"
 
 
+def test_a_kernel_that_ends_spares_the_imports_and_no_object_of_a_cell(write):
+    """What a file in a circle of references has not written yet is written."""
+    cell = """import gc
+class Log:
+    def __init__(self):
+        self.me, self.file = self, open("log", "w")
+        self.file.write("to the end")
+log = Log()
+print(gc.get_freeze_count() > 100_000)"""
+    execute(write("import ganutils.notebook", cell), "out.ipynb", progress=None)
+    assert nbformat.read("out.ipynb", 4).cells[-1].outputs[0].text == "True\n"
+    with open("log") as file:
+        assert file.read() == "to the end"
+
+
 def test_failed_pdf_leaves_html_with_the_reason(rich, tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise ReportError("no <font>")
