@@ -69,7 +69,7 @@ def _surroundings(rounds: int, device: str) -> None:
 def _scaling(rounds: int, device: str) -> None:
     from ganutils.bench.scaling import markdown, points, runs
 
-    print(f"\n{markdown(list(points(rounds)), list(runs()))}", flush=True)
+    print(f"\n{markdown(list(points(min(rounds, _STEADY))), list(runs()))}", flush=True)
 
 
 def _profile(rounds: int, device: str) -> None:
@@ -103,7 +103,7 @@ def _print_conditions(rounds: int, device: str) -> None:
     told = f"{machine['device']}; {machine['system']}; {machine['libraries']}"
     now = datetime.now(UTC).strftime("%Y-%m-%d")
     print(EXPLANATION)
-    print(f"{now}, {told}. Rounds: {rounds}, of metrics and reports at most {_STEADY}.")
+    print(f"{now}, {told}. Rounds: {rounds}, of all but trainings at most {_STEADY}.")
 
 
 def _print_table(rows: Iterable[Row]) -> None:
