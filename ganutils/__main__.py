@@ -2,7 +2,7 @@
 
 import sys
 
-from ganutils.cli import main
+from ganutils.cli import command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

@@ -14,6 +14,13 @@ from ganutils.errors import GanutilsError, ReportError
 from ganutils.presets import read_preset
 
 
+def command() -> int:
+    """Run what the command line says; the process can end at once."""
+    code = main()
+    gc.freeze()  # else Python's end looks for cycles in all of torch, which takes a second
+    return code
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns 0, 1 for an error of the kit (told in its message), or 130 when interrupted."""
     # A second: jsonschema, which reads notebooks, compiles a grammar of web addresses if it finds this one.
@@ -124,7 +131,6 @@ def _run(options: argparse.Namespace) -> None:
     from ganutils import RunDir, build, load_dataset, train, variants
 
     params = variants.get(options.variant).Params(**read_values(options.presets, options.pairs))
-    _spare_modules()
     dataset = load_dataset(params)
     print(dataset.summary())
     gan = build(params, dataset)
@@ -140,11 +146,6 @@ def _run(options: argparse.Namespace) -> None:
     time_was_up = 0 < 60 * params.max_minutes <= time.monotonic() - begun
     if history.epoch < params.epochs and not time_was_up:
         raise KeyboardInterrupt
-
-
-def _spare_modules() -> None:
-    """Keep what is imported so far from Python's last look for cycles, which takes a second with torch."""
-    gc.freeze()
 
 
 def _report(options: argparse.Namespace) -> None:
@@ -164,7 +165,6 @@ def _check(notebook: Path, values: dict[str, Any]) -> None:
         from ganutils.studies import params_class
 
         params_class(name)(**{own.name: own.default for own in head.parameters} | values)
-        _spare_modules()
 
 
 def _compare(options: argparse.Namespace) -> None:

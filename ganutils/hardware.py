@@ -200,7 +200,10 @@ def has_fast_bf16(device: torch.device) -> bool:
 
 
 def has_amx() -> bool:
-    """Say whether the CPU multiplies whole tiles of bf16 matrices, as some of Intel's do."""
+    """Say whether the CPU multiplies whole tiles of bf16 matrices, as some of Intel's do.
+
+    Libraries that are told to leave them out (`ONEDNN_MAX_CPU_ISA`) are not asked.
+    """
     return bool(_capabilities().get("amx_bf16"))
 
 

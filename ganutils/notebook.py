@@ -4,7 +4,6 @@ Outputs carry metadata under the key "ganutils", from which the report takes cap
 """
 
 import ast
-import gc
 import io
 import sys
 from collections.abc import Iterator, Sequence
@@ -26,8 +25,6 @@ from ganutils.style import STYLE, WIDTH
 
 _OWN = "# Parameters of"
 _INJECTED = "# Parameters"
-
-gc.freeze()  # a kernel that ends looks for cycles, also in all of torch, which takes a second
 
 
 def read_parameters(name: str) -> NotebookParams:

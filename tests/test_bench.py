@@ -113,13 +113,15 @@ def test_what_a_timed_method_calls_is_in_its_own_time_alone(monkeypatch):
     assert spent == {int: 7.0, str: 3.0}
 
 
-def test_speeds_are_those_after_the_first_round_and_shares_of_the_peak(monkeypatch):
+def test_speeds_are_those_after_the_first_round_and_shares_of_the_peak_before_or_after(monkeypatch):
     slices = {"plain": [1, 100, 200, 100], "fp32": [1, 200, 100, 300]}
+    updates = []
 
     class Told(AbstractContextManager):
         def __init__(self, prepare):
             workload, side, device = prepare.args
-            assert (workload, device) == (replace(TINY, updates=1), "cpu")
+            updates.append(workload.updates)
+            assert (workload, device) == (replace(TINY, updates=updates[-1]), "cpu")
             self.slices = iter(slices[side])
 
         def __call__(self):
@@ -132,11 +134,14 @@ def test_speeds_are_those_after_the_first_round_and_shares_of_the_peak(monkeypat
     each = count_flops(untrained(TINY.params("", "fp32"))) / 8
     monkeypatch.setattr(training, "Worker", Told)
     monkeypatch.setattr(training, "has_fast_bf16", lambda device: False)
-    monkeypatch.setattr(training, "flops_per_second", lambda dtype, device: 400 * each)
+    peaks = iter([400 * each, 800 * each, 400 * each, 300 * each])
+    monkeypatch.setattr(training, "flops_per_second", lambda dtype, device: next(peaks))
     monkeypatch.setattr("ganutils.bench.workloads._USUAL", 800 * each)
-    (row,) = training.rows(["tiny"], rounds=3)
-    assert (row.name, row.base, row.ours) == ("tiny, fp32", slices["plain"][1:], slices["fp32"][1:])
-    assert row.note.startswith("50% of the ")
+    rows = list(training.rows(["tiny"] * 3, rounds=3))
+    for row in rows:
+        assert (row.name, row.base, row.ours) == ("tiny, fp32", slices["plain"][1:], slices["fp32"][1:])
+    assert [row.note[:3] for row in rows] == ["25%", "25%", "50%"]
+    assert updates[::2] == [1, 2, 1]
 
 
 def test_each_side_trains_and_the_kit_with_its_algorithms(entered):

@@ -135,7 +135,8 @@ def test_real_images_want_no_gradient_and_pass_a_plain_convolution():
     [
         (LeanConv2d(16, 8, 4, 2, 1), nn.Conv2d, (5, 16, 8, 8)),
         (LeanConv2d(16, 8, 4, 2, 1, bias=False), nn.Conv2d, (5, 16, 8, 8)),
-        (LeanConv2d(16, 8, 4, 2, 1), nn.Conv2d, (5, 16, 16, 16)),  # few positions with AMX only
+        # The next three have few positions with AMX only.
+        (LeanConv2d(16, 8, 4, 2, 1), nn.Conv2d, (5, 16, 16, 16)),
         (LeanConv2d(16, 8, 5, 2, 2), nn.Conv2d, (5, 16, 16, 16)),
         (LeanConvTranspose2d(16, 8, 5, 1, 2), nn.ConvTranspose2d, (5, 16, 8, 8)),
         (LeanConvTranspose2d(16, 8, 4, 2, 1), nn.ConvTranspose2d, (5, 16, 4, 4)),
@@ -168,9 +169,13 @@ def test_in_bf16_a_lean_layer_equals_the_plain_one_and_so_do_its_gradients(
 @pytest.mark.parametrize(("amx", "size"), [(False, 8), (True, 16)])
 def test_only_small_outputs_in_bf16_take_the_matrix_product(monkeypatch, amx, size):
     monkeypatch.setattr(convolutions, "has_amx", lambda: amx)
-    layer = LeanConv2d(4, 4, 4, 2, 1)
+    layer, transposed = LeanConv2d(4, 4, 4, 2, 1), LeanConvTranspose2d(8, 8, 4, 2, 1)
     small, large = torch.randn(1, 4, size, size), torch.randn(1, 4, 2 * size, 2 * size)
+    parts = torch.randn(1, 8, size // 2, size // 2), torch.randn(1, 8, size, size)
     assert "_Forward" not in type(layer(small).grad_fn).__name__
+    assert "_ToInput" not in type(transposed(parts[0]).grad_fn).__name__
     with torch.autocast("cpu", torch.bfloat16):
         assert type(layer(small).grad_fn).__name__ == "_ForwardBackward"
         assert "_Forward" not in type(layer(large).grad_fn).__name__
+        assert type(transposed(parts[0]).grad_fn).__name__ == "_ToInputBackward"
+        assert "_ToInput" not in type(transposed(parts[1]).grad_fn).__name__

@@ -14,7 +14,7 @@ from ganutils.names import unknown
 from ganutils.progress import clock
 from ganutils.variants import get
 
-_STEADY = 3  # rounds of what varies little and takes half a minute a round
+_STEADY = 3  # rounds at most of all but trainings, which take long
 
 
 def bench(names: Sequence[str], rounds: int, device: str = "cpu") -> None:

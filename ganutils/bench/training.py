@@ -19,18 +19,23 @@ def rows(names: Iterable[str], rounds: int, device: str = "cpu") -> Iterator[Row
     """Time the named workloads: the plain loop, then the kit in each precision, round after round."""
     kit = SIDES[1:] if has_fast_bf16(torch.device(device)) else SIDES[1:2]
     dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
-    peaks: dict[str, float] = {}
+
+    def peaks() -> dict[str, float]:
+        with exact():
+            return {side: flops_per_second(dtypes[side], device) for side in kit}
+
+    before = peaks()
     for name in names:
-        with exact():  # every time: a machine is faster at times than at others
-            for side in kit:
-                peaks[side] = max(peaks.get(side, 0.0), flops_per_second(dtypes[side], device))
-        workload = WORKLOADS[name].fitted(peaks["fp32"])
+        workload = WORKLOADS[name].fitted(before["fp32"])
         speeds = _speeds(workload, ("plain", *kit), rounds, device)
+        after = peaks()  # a machine is faster at times than at others
+        peak = {side: max(before[side], after[side]) for side in kit}
+        before = after
         update = untrained(workload.params("", "fp32"))
         flops = count_flops(update) / update.params.batch_size  # for a real image
         for side in kit:
-            share = median(speeds[side]) * flops / peaks[side]
-            note = f"{share:.0%} of the {peaks[side] / 1e9:.0f} GFLOP/s of a matrix product"
+            share = median(speeds[side]) * flops / peak[side]
+            note = f"{share:.0%} of the {peak[side] / 1e9:.0f} GFLOP/s of a matrix product"
             yield Row(f"{workload.name}, {side}", "images/s", speeds["plain"], speeds[side], note)
 
 

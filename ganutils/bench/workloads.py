@@ -16,7 +16,7 @@ _USUAL = 700e9  # FLOP/s of a matrix product in fp32 that the numbers of updates
 
 @dataclass(frozen=True)
 class Workload:
-    """A variant with parameters, and the updates of one slice of time: one to three seconds.
+    """A variant with parameters, and the updates of one slice of time: one to three seconds on a CPU.
 
     A GPU makes `_ON_GPU` times as many.
     """

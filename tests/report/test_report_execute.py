@@ -104,7 +104,7 @@ class Log:
         self.file.write("to the end")
 log = Log()
 print(gc.get_freeze_count() > 100_000)"""
-    execute(write("import ganutils.notebook", cell), "out.ipynb", progress=None)
+    execute(write(cell), "out.ipynb", progress=None)
     assert nbformat.read("out.ipynb", 4).cells[-1].outputs[0].text == "True\n"
     with open("log") as file:
         assert file.read() == "to the end"
