@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 import ganutils
-from ganutils.cli import _check, main, read_values
+from ganutils.cli import main
+from ganutils.commands import _check, read_values
 from ganutils.errors import ParameterError
 from ganutils.params import parameters_cell
 from ganutils.runs import RunDir

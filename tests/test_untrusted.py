@@ -13,7 +13,8 @@ from fuzz_targets import archive, check
 from nbformat.v4 import new_code_cell, new_notebook
 
 from ganutils import variants
-from ganutils.cli import main, read_values
+from ganutils.cli import main
+from ganutils.commands import read_values
 from ganutils.data import decoded, folder
 from ganutils.errors import DataError, GanutilsError, ParameterError, RunError
 from ganutils.report import execute
