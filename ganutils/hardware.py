@@ -207,6 +207,11 @@ def has_amx() -> bool:
     return bool(_capabilities().get("amx_bf16"))
 
 
+def has_vnni() -> bool:
+    """Say whether the CPU multiplies and sums bytes in one instruction, as most x86 laptops since 2020 do."""
+    return any(_capabilities().get(name) for name in ("avx512_vnni", "avx_vnni"))
+
+
 def _capabilities() -> dict[str, Any]:
     return getattr(torch.cpu, "get_capabilities", dict)()  # old torch cannot tell
 

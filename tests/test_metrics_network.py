@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import torch
+from torch import nn
 from torch.nn.functional import interpolate
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 from torch_fidelity.metric_kid import kid_features_to_metric
@@ -110,6 +111,35 @@ def test_bf16_is_near_and_has_features_of_its_own(missing, monkeypatch):
     assert FeatureCache(quick).missing(images) == 6
 
 
+def rounded_to_bytes(network):
+    """Round what goes into each convolution but the first two, and its weights, to 8 bits, in torch."""
+    for conv in [one for one in network.modules() if isinstance(one, nn.Conv2d)][2:]:
+        scale = conv.weight.abs().amax((1, 2, 3)) / 127
+        zero = torch.zeros(len(scale), dtype=torch.int32)
+        with torch.no_grad():
+            conv.weight.copy_(torch.fake_quantize_per_channel_affine(conv.weight, scale, zero, 0, -127, 127))
+        conv.register_forward_pre_hook(
+            lambda _, images: torch.fake_quantize_per_tensor_affine(images[0], 9 / 255, 0, 0, 255)
+        )
+    return network
+
+
+def test_int8_is_that_of_torch_and_near_fp32():
+    images = pictures(6)
+    exact, quick = Inception().features(images), Inception(precision="int8").features(images)
+    large = resize((images.float() - 128) / 128)
+    with torch.inference_mode():
+        expected = rounded_to_bytes(weights.read().network)(large)
+    assert (quick - expected).norm() < 0.04 * expected.norm()  # ties fall either way
+    assert 0.05 * exact.norm() < (quick - exact).norm() < 0.15 * exact.norm()
+
+
+def test_int8_needs_openvino(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", without("openvino"))
+    with pytest.raises(MetricError, match=r"precision='int8'.*OpenVINO"):
+        Inception(precision="int8").features(pictures(1))
+
+
 def test_the_engine_starts_with_the_first_image_and_tells_nobody():
     code = """
 import sys, torch
@@ -129,7 +159,7 @@ def test_signals_are_handled_after_engines_have_come_and_gone():
 import faulthandler, signal, torch
 from ganutils.metrics.inception import Inception
 faulthandler.enable()  # handlers run on a stack of their own
-for precision in ("fp32", "bf16", "fp32"):
+for precision in ("fp32", "bf16", "int8", "fp32"):
     Inception(precision=precision)(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))
 signal.signal(signal.SIGINT, lambda *_: print("handled"))
 signal.raise_signal(signal.SIGINT)

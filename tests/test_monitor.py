@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from ganutils import variants
+from ganutils.data import load_dataset
 from ganutils.errors import MetricError
 from ganutils.measurements import Measurement, Protocol, read_measurements, write_measurements
 from ganutils.metrics import quick
@@ -136,3 +137,36 @@ def test_a_best_state_that_was_scored_but_not_kept_is_kept_at_resume(toy_params,
     run.checkpoints.best.unlink()
     _, run = run_of(scored(toy_params), toy_data)
     assert run.checkpoints.load_best()["step"] == 10
+
+
+@pytest.mark.parametrize(
+    ("asked", "trained", "vnni", "openvino", "expected"),
+    [
+        ("auto", "fp32", True, True, "int8"),
+        ("auto", "fp32", False, True, "fp32"),
+        ("auto", "fp32", True, False, "fp32"),
+        ("auto", "bf16", True, True, "bf16"),
+        ("fp32", "fp32", True, True, "fp32"),
+        ("bf16", "bf16", True, True, "bf16"),
+    ],
+)
+def test_scores_take_the_fastest_precision_unless_one_is_asked_for(
+    toy_params, monkeypatch, asked, trained, vnni, openvino, expected
+):
+    monkeypatch.setattr("ganutils.hardware.has_fast_bf16", lambda device: trained == "bf16")
+    monkeypatch.setattr(quick, "has_vnni", lambda: vnni)
+    monkeypatch.setattr(quick, "has_openvino", lambda: openvino)
+    assert quick.precision(toy_params(precision=asked, device="cpu")) == expected
+
+
+def test_scores_in_int8_say_so_and_are_near_those_in_fp32(toy_params, monkeypatch):
+    monkeypatch.setattr(quick, "has_vnni", lambda: True)
+    params = toy_params(dataset="shapes", n_images=64, metric_samples=64, device="cpu", precision="auto")
+    data = load_dataset(params)
+    gan = build(params, data)
+    found = [
+        quick.QuickScore(data, one, gan.generator).measure(gan.generator, gan, 1)
+        for one in (params.model_copy(update={"precision": "fp32"}), params)
+    ]
+    assert [one.protocol.precision for one in found] == ["fp32", "int8"]
+    assert found[1].value == pytest.approx(found[0].value, rel=0.1)

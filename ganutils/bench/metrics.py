@@ -11,13 +11,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ganutils import variants
 from ganutils.bench.rows import Row
 from ganutils.bench.worker import Worker
-from ganutils.hardware import has_fast_bf16
 from ganutils.metrics import weights
 from ganutils.metrics.frechet import Gaussian, fit, frechet
 from ganutils.metrics.inception import Inception
 from ganutils.metrics.network import FEATURES
+from ganutils.metrics.quick import precision
 
 _IMAGES = 64  # through each network in a round: torch-fidelity's own batch
 _DISTANCES = 2  # rounds of the distance at most: torch-fidelity's takes many seconds
@@ -33,8 +34,8 @@ _FIRST_SCORE = (
 
 def rows(rounds: int) -> Iterator[Row]:
     """Measure each row, the sides in turns; torch-fidelity is the baseline."""
-    bf16 = "bf16" if has_fast_bf16(torch.device("cpu")) else "fp32"
-    exact, quick = Inception(), Inception(precision=bf16)
+    fewer_bits = precision(variants.get("dcgan").Params(device="cpu"))
+    exact, quick = Inception(), Inception(precision=fewer_bits)
     images = _images()
     with Worker(_torch_fidelity) as theirs:  # the kit tells its own process to keep freed memory
         sides = [theirs, lambda: exact.features(images), lambda: quick.features(images)]

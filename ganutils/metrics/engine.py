@@ -1,19 +1,23 @@
 """What carries images through the Inception network: OpenVINO on a CPU where it is installed, or plain torch.
 
 OpenVINO is optional, `pip install ganutils[fast]`. In fp32 both give the same features up to the rounding of
-sums (below 1e-5, as between two batch sizes of torch), so that a protocol names neither; bf16 is named.
+sums (below 1e-5, as between two batch sizes of torch), so that a protocol names neither; bf16 and int8 are
+named.
 """
 
 import functools
 import importlib.util
 import sys
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ganutils.errors import MetricError
 from ganutils.metrics.network import FEATURES, Branches
+
+Precision = Literal["fp32", "bf16", "int8"]
 
 _PART = 4  # images that an OpenVINO stream takes at a time; the last part of a batch is filled up
 
@@ -28,10 +32,20 @@ class Engine(Protocol):
         """Return the features (N, 2048) fp32, on the CPU, of fp32 images (N, 3, 299, 299) in [-1, 1]."""
 
 
-def choose(network: nn.Sequential, device: torch.device, precision: str) -> Engine:
-    """Return the fastest engine that there is for a network, a device and a precision (fp32 or bf16)."""
-    if device.type == "cpu" and importlib.util.find_spec("openvino") is not None:
+def has_openvino() -> bool:
+    """Say whether OpenVINO is installed."""
+    return importlib.util.find_spec("openvino") is not None
+
+
+def choose(network: nn.Sequential, device: torch.device, precision: Precision) -> Engine:
+    """Return the fastest engine that there is for a network, a device and a precision.
+
+    Raises `MetricError` for int8 without OpenVINO or on another device than a CPU.
+    """
+    if device.type == "cpu" and has_openvino():
         return OpenVino(network, precision)
+    if precision == "int8":
+        raise MetricError("precision='int8': needs a CPU and OpenVINO. Use fp32, or `pip install openvino`.")
     return Torch(network, device, precision)
 
 
@@ -40,7 +54,7 @@ class Torch:
 
     name = "torch"
 
-    def __init__(self, network: nn.Sequential, device: torch.device, precision: str) -> None:
+    def __init__(self, network: nn.Sequential, device: torch.device, precision: Precision) -> None:
         self.batch = {"cpu": 16, "cuda": 128}.get(device.type, 32)  # on a CPU a few use its caches best
         self._dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self._network = network.to(device, self._dtype, memory_format=torch.channels_last)
@@ -61,18 +75,23 @@ class OpenVino:
     name = "OpenVINO"
     batch = 64  # all streams wait for the last part of it
 
-    def __init__(self, network: nn.Sequential, precision: str) -> None:
+    def __init__(self, network: nn.Sequential, precision: Precision) -> None:
         core = _core()
         import openvino
 
+        model = _model(network)
+        if precision == "int8":
+            from ganutils.metrics.int8 import quantize
+
+            quantize(model)
         threads = torch.get_num_threads()
         settings = {
-            "INFERENCE_PRECISION_HINT": {"fp32": "f32"}.get(precision, precision),
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": threads,
             "ENABLE_CPU_PINNING": False,  # other programs use the cores too
         }
-        compiled = core.compile_model(_model(network), "CPU", settings)
+        compiled = core.compile_model(model, "CPU", settings)
         self._queue = openvino.AsyncInferQueue(compiled, threads)
 
     def __call__(self, images: Tensor) -> Tensor:

@@ -1,14 +1,13 @@
 """A cheap score for the time of training: KID on few images, whose real features are embedded once."""
 
-from typing import Literal
-
 from torch import nn
 
 from ganutils.data import Dataset
-from ganutils.hardware import choose
+from ganutils.hardware import choose, has_vnni
 from ganutils.measurements import Measurement
 from ganutils.metrics.cache import FeatureCache
 from ganutils.metrics.drawing import draw
+from ganutils.metrics.engine import Precision, has_openvino
 from ganutils.metrics.inception import Inception
 from ganutils.metrics.job import protocol
 from ganutils.metrics.kid import kid
@@ -20,8 +19,8 @@ from ganutils.params import RunParams
 class QuickScore:
     """KID of `metric_samples` generated images against as many real ones; unbiased, so few are enough.
 
-    On a CPU the network has the precision of the training, and its protocol says so. In bf16 it takes half
-    of the time; both kinds of images are embedded in the same precision, because its errors are alike then.
+    On a CPU the network may compute in fewer bits, and its protocol says so; see `precision`. Both kinds of
+    images are embedded in the same precision, because its errors are alike then.
 
     Raises `MetricError` if the network's weights are missing.
     """
@@ -49,7 +48,15 @@ class QuickScore:
         )
 
 
-def precision(params: RunParams) -> Literal["fp32", "bf16"]:
-    """Return the precision of a run's scores: that of its training on a CPU; a GPU takes seconds in fp32."""
+def precision(params: RunParams) -> Precision:
+    """Return the precision of a run's scores, on a CPU the fastest of bf16 and int8 if `precision` is auto.
+
+    A training in fp32 that was asked for has its scores in fp32 too, and so have those on a GPU, where they
+    take seconds.
+    """
     hardware = choose(params)
-    return hardware.precision if hardware.device.type == "cpu" else "fp32"
+    if hardware.device.type != "cpu":
+        return "fp32"
+    if params.precision == "auto" and hardware.precision == "fp32" and has_vnni() and has_openvino():
+        return "int8"
+    return hardware.precision
