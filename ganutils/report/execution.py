@@ -49,6 +49,8 @@ def execute(
     """
     import papermill
 
+    from ganutils.report import engine
+
     source, target, parameters = Path(notebook), Path(output), dict(parameters or {})
     check_names(tidied(read(source)), parameters, source)
     try:
@@ -70,6 +72,7 @@ def execute(
                     str(source),
                     str(target),
                     parameters,
+                    engine_name=engine.NAME,
                     kernel_name=KERNEL,
                     progress_bar=False,
                     execution_timeout=cell_timeout,

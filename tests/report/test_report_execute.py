@@ -5,6 +5,8 @@ import sys
 import nbformat
 import pytest
 from nbformat.v4 import new_notebook
+from papermill import engines
+from papermill.iorw import write_ipynb
 from report_cells import code
 
 from ganutils.errors import ParameterError, ReportError
@@ -146,3 +148,22 @@ def test_folder_that_cannot_be_written(rich, tmp_path):
 def test_report_needs_no_torch():
     command = "import sys, ganutils.report.exporter; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", command], check=False, timeout=60).returncode == 0
+
+
+def test_a_notebook_is_written_now_and_then_and_whole_at_its_end(write, monkeypatch):
+    writings = []
+    monkeypatch.setattr(
+        engines, "write_ipynb", lambda notebook, path: writings.append(write_ipynb(notebook, path))
+    )
+    execute(write(*(f"print({number})" for number in range(40))), "out.ipynb", progress=None)
+    assert len(writings) < 40  # papermill alone writes twice for each cell
+    cells = [cell for cell in nbformat.read("out.ipynb", 4).cells if cell.cell_type == "code"]
+    assert cells[-1].outputs[0].text == "39\n"
+    assert all(cell.metadata.papermill.end_time for cell in cells)
+
+
+def test_what_ran_before_a_long_cell_is_written_while_it_runs(write):
+    wait = "import nbformat, time\ntime.sleep(2.5)"
+    look = "print([len(cell.get('outputs', '')) for cell in nbformat.read('out.ipynb', 4).cells][-3:])"
+    execute(write("print('before')", wait, look), "out.ipynb", progress=None)
+    assert nbformat.read("out.ipynb", 4).cells[-1].outputs[0].text == "[1, 0, 0]\n"
