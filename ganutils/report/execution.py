@@ -52,7 +52,8 @@ def execute(
     from ganutils.report import engine
 
     source, target, parameters = Path(notebook), Path(output), dict(parameters or {})
-    check_names(tidied(read(source)), parameters, source)
+    content = tidied(read(source))
+    check_names(content, parameters, source)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -61,7 +62,11 @@ def execute(
         ) from None
     echo = _Echo(progress)
     try:
-        with _told(source, target, cell_timeout), _quiet_log(), running() as kernel:
+        with (
+            _told(source, target, cell_timeout),
+            _quiet_log(),
+            running(with_kit=_uses_kit(content)) as kernel,
+        ):
             if check is not None:
                 check()
             if kernel.interrupted_at is not None:
@@ -116,6 +121,10 @@ def _told(source: Path, target: Path, cell_timeout: int | None) -> Iterator[None
     except Exception as error:  # papermill and nbformat raise many types for a notebook that is not in order
         reason = (str(error) or "no reason given").splitlines()[0]
         raise ReportError(f"{source} cannot be run: {type(error).__name__}: {reason}") from error
+
+
+def _uses_kit(notebook: Any) -> bool:
+    return any("ganutils" in cell.source for cell in notebook.cells if cell.cell_type == "code")
 
 
 def _has_shown(target: Path) -> bool:

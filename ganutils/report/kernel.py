@@ -21,9 +21,10 @@ KERNEL = "python3"
 # A training that is interrupted finishes its update and writes a checkpoint.
 SECONDS_TO_SAVE = 30.0
 
-# What a notebook imports first, while the parameters are still being checked here. A kernel that ends looks
-# for cycles among all objects but frozen ones: with torch among them it takes a second longer.
-_IMPORT_AT_START = "try: __import__('ganutils.notebook')\nexcept ImportError: pass\n__import__('gc').freeze()"
+# What the kit's notebooks import first, while the parameters are still being checked here.
+_IMPORT = "try: __import__('ganutils.notebook')\nexcept ImportError: pass\n"
+# A kernel that ends looks for cycles among all objects but frozen ones: with torch it takes a second longer.
+_FREEZE = "__import__('gc').freeze()"
 
 
 class Kernel:
@@ -36,10 +37,12 @@ class Kernel:
     def __init__(self, manager: Any) -> None:
         self.manager = manager
         self.interrupted_at: datetime | None = None
+        self.may_save = True
 
     def interrupt(self, number: int, frame: FrameType | None) -> None:
         """Handle a request to stop."""
         process = getattr(self.manager.provisioner, "pid", None)
+        self.may_save = self.interrupted_at is None
         if self.interrupted_at or os.name != "posix" or not process:
             raise KeyboardInterrupt
         self.interrupted_at = datetime.now(UTC)
@@ -51,9 +54,10 @@ class Kernel:
 
 
 @contextmanager
-def running() -> Iterator[Kernel]:
+def running(*, with_kit: bool) -> Iterator[Kernel]:
     """Start a Python kernel, talking through files where the system can; end it afterwards.
 
+    `with_kit` lets it import at once what the kit's notebooks do.
     What the kernel's process writes to its error stream goes to this process's, until the kernel ends.
     """
     from jupyter_client import AsyncKernelManager
@@ -65,7 +69,8 @@ def running() -> Iterator[Kernel]:
         manager.shutdown_wait_time = SECONDS_TO_SAVE
         clients = _note_clients(manager)
         kernel, errors = Kernel(manager), _Errors()
-        options = ["--HistoryManager.hist_file=:memory:", f"--IPKernelApp.exec_lines={_IMPORT_AT_START}"]
+        first = _IMPORT + _FREEZE if with_kit else _FREEZE
+        options = ["--HistoryManager.hist_file=:memory:", f"--IPKernelApp.exec_lines={first}"]
         try:
             with handling_requests(kernel.interrupt):
                 run_sync(manager.start_kernel)(extra_arguments=options, stderr=errors.end)
@@ -73,7 +78,8 @@ def running() -> Iterator[Kernel]:
                 yield kernel
         finally:
             errors.are_told = False  # of a kernel that ends in the middle of a cell
-            at_once = isinstance(sys.exception(), (KeyboardInterrupt, ParameterError, DataError, RunError))
+            refusals = (KeyboardInterrupt, ParameterError, DataError, RunError)
+            at_once = not kernel.may_save or isinstance(sys.exception(), refusals)
             if manager.has_kernel:
                 run_sync(manager.shutdown_kernel)(now=at_once)
             for client in clients:

@@ -99,7 +99,7 @@ def test_what_the_kernel_writes_to_its_error_stream_is_shown(write, capfd):
 
 def test_a_kernel_that_ends_spares_the_imports_and_no_object_of_a_cell(write):
     """What a file in a circle of references has not written yet is written."""
-    cell = """import gc
+    cell = """import gc, ganutils
 class Log:
     def __init__(self):
         self.me, self.file = self, open("log", "w")
