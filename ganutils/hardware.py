@@ -208,7 +208,7 @@ def has_amx() -> bool:
 
 
 def has_vnni() -> bool:
-    """Say whether the CPU multiplies and sums bytes in one instruction, as most x86 laptops since 2020 do."""
+    """Say whether the CPU multiplies and sums bytes in one instruction, as many of Intel's since 2019 do."""
     return any(_capabilities().get(name) for name in ("avx512_vnni", "avx_vnni"))
 
 

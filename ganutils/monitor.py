@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from torch import nn
@@ -18,6 +19,7 @@ from ganutils.progress import clock
 from ganutils.runs import RunDir
 
 if TYPE_CHECKING:
+    from ganutils.metrics.engine import Precision
     from ganutils.metrics.quick import QuickScore
 
 
@@ -48,6 +50,24 @@ class Monitor:
         self._trained = sum(row["seconds"] for row in history.epochs)
         self._spent = sum(row.get("score_seconds", 0.0) for row in history.epochs)
         self._told = False
+        self._scored = {row["epoch"] for row in history.epochs if "score_seconds" in row}
+
+    @cached_property
+    def _precision(self) -> "Precision":
+        """The precision of the scores that the run has, or the usual one."""
+        from ganutils.metrics.quick import precision
+
+        found = {
+            one.protocol.precision
+            for one in read_measurements(self._run)
+            if one.name == "KID" and one.epoch in self._scored
+        }
+        chosen = precision(self._params, found)
+        if found and chosen not in found:
+            print(
+                f"Scores were in {', '.join(found)} and go on in {chosen}: the best is chosen among new ones."
+            )
+        return chosen
 
     def is_due(self, epoch: int) -> bool:
         """Say whether an epoch gets a score, if there is time for it."""
@@ -65,7 +85,7 @@ class Monitor:
 
         sampler = ready()
         try:
-            self._quick = self._quick or QuickScore(self._dataset, self._params, sampler)
+            self._quick = self._quick or QuickScore(self._dataset, self._params, sampler, self._precision)
             if not self._can_pay(epoch):
                 return None
             began = time.perf_counter()
@@ -97,9 +117,7 @@ class Monitor:
         """Return the epoch with the best score; 0 if there is none, or none is taken."""
         if not self._params.metric_every:
             return 0  # a report may have measured by the same protocol, but kept no checkpoint
-        from ganutils.metrics.quick import precision
-
-        how = (self._params.metric_samples, precision(self._params))
+        how = (self._params.metric_samples, self._precision)
         scores = [
             one
             for one in read_measurements(self._run)

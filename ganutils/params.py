@@ -138,7 +138,9 @@ class RunParams(NotebookParams):
     device: str = knob(
         "auto", "auto, cpu, cuda or mps", may="change", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$"
     )
-    precision: Literal["auto", "fp32", "bf16"] = knob("auto", "auto, fp32 or bf16 arithmetic in training")
+    precision: Literal["auto", "fp32", "bf16"] = knob(
+        "auto", "auto, fp32 or bf16 arithmetic in training; fp32: also in its scores"
+    )
     deterministic: bool = knob(False, "on a GPU: slower, and the same numbers each time", may="change")
     cuda_graph: bool = knob(
         True, "on a CUDA GPU: record an update once and replay it as a whole", may="change"

@@ -134,6 +134,28 @@ def test_int8_is_that_of_torch_and_near_fp32():
     assert 0.05 * exact.norm() < (quick - exact).norm() < 0.15 * exact.norm()
 
 
+def test_int8_tells_better_images_from_worse_as_fp32_does():
+    real, clean, noise = pictures(16), pictures(16, seed=1), torch.randint(0, 256, (16, 3, 32, 32)).byte()
+    fakes = [torch.cat([noise[:bad], clean[bad:]]) for bad in (0, 2, 4, 8, 16)]
+    exact, quick = (
+        [kid(network.features(fake), network.features(real)).value for fake in fakes]
+        for network in (Inception(), Inception(precision="int8"))
+    )
+    assert exact == sorted(exact)
+    assert quick == sorted(quick)
+    assert quick == pytest.approx(exact, rel=0.1, abs=0.01)
+
+
+def test_cached_features_of_int8_are_of_one_version(monkeypatch):
+    images = pictures(2)
+    FeatureCache(Inception(precision="int8")).features(images)
+    FeatureCache(Inception()).features(images)
+    assert FeatureCache(Inception(precision="int8")).missing(images) == 0
+    monkeypatch.setattr("ganutils.metrics.inception.version", lambda package: "another")
+    assert FeatureCache(Inception()).missing(images) == 0
+    assert FeatureCache(Inception(precision="int8")).missing(images) == 2
+
+
 def test_int8_needs_openvino(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", without("openvino"))
     with pytest.raises(MetricError, match=r"precision='int8'.*OpenVINO"):

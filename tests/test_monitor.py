@@ -23,14 +23,14 @@ class Known:
 
     price = 0.0
 
-    def __init__(self, dataset, params, sampler):
-        pass
+    def __init__(self, dataset, params, sampler, bits="fp32"):
+        self.protocol = PROTOCOL.model_copy(update={"precision": bits})
 
     def cost(self):
         return self.price
 
     def measure(self, sampler, gan, epoch):
-        return Measurement(name="KID", value=VALUES[epoch], error=0.01, epoch=epoch, protocol=PROTOCOL)
+        return Measurement(name="KID", value=VALUES[epoch], error=0.01, epoch=epoch, protocol=self.protocol)
 
 
 @pytest.fixture
@@ -160,6 +160,43 @@ def test_scores_take_the_fastest_precision_unless_one_is_asked_for(
     monkeypatch.setattr(quick, "has_vnni", lambda: vnni)
     monkeypatch.setattr(quick, "has_openvino", lambda: openvino)
     assert quick.precision(toy_params(precision=asked, device="cpu")) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "openvino", "expected"),
+    [
+        ({"fp32"}, True, "fp32"),
+        ({"int8", "fp32"}, True, "int8"),
+        ({"int8"}, False, "fp32"),
+        ({"bf16"}, True, "int8"),
+        ({"bf16", "fp32"}, True, "fp32"),
+    ],
+)
+def test_a_run_keeps_the_precision_of_its_scores_where_it_can(
+    toy_params, monkeypatch, before, openvino, expected
+):
+    monkeypatch.setattr("ganutils.hardware.has_fast_bf16", lambda device: False)
+    monkeypatch.setattr(quick, "has_vnni", lambda: True)
+    monkeypatch.setattr(quick, "has_openvino", lambda: openvino)
+    assert quick.precision(toy_params(precision="auto", device="cpu"), before) == expected
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_scores_of_a_longer_run_stay_comparable_or_say_so(
+    toy_params, toy_data, known, monkeypatch, capsys, keeps
+):
+    usual = ["int8"]
+    monkeypatch.setattr(quick, "precision", lambda params, before=(): [*(before if keeps else ()), *usual][0])
+    run_of(scored(toy_params, epochs=2), toy_data)
+    usual[0] = "fp32"
+    _, run = run_of(scored(toy_params), toy_data)
+    assert [one.protocol.precision for one in read_measurements(run)] == [
+        "int8",
+        "int8",
+        "int8" if keeps else "fp32",
+    ]
+    assert run.load_grid("best").title == ("epoch 2" if keeps else "epoch 3")
+    assert ("go on in fp32: the best is chosen among new ones" in capsys.readouterr().out) != keeps
 
 
 def test_scores_in_int8_say_so(toy_params, monkeypatch):

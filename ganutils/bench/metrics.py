@@ -34,8 +34,8 @@ _FIRST_SCORE = (
 
 def rows(rounds: int) -> Iterator[Row]:
     """Measure each row, the sides in turns; torch-fidelity is the baseline."""
-    fewer_bits = precision(variants.get("dcgan").Params(device="cpu"))
-    exact, quick = Inception(), Inception(precision=fewer_bits)
+    of_scores = precision(variants.get("dcgan").Params(device="cpu"))
+    exact, quick = Inception(), Inception(precision=of_scores)
     images = _images()
     with Worker(_torch_fidelity) as theirs:  # the kit tells its own process to keep freed memory
         sides = [theirs, lambda: exact.features(images), lambda: quick.features(images)]

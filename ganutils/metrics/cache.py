@@ -29,7 +29,7 @@ class FeatureCache:
 
     def __init__(self, inception: Inception) -> None:
         self._inception = inception
-        way = _WAY.format(inception.precision)
+        way = _WAY.format(inception.arithmetic)
         identity = hashlib.sha256(f"{inception.digest} {way}".encode()).hexdigest()
         self.folder = paths.cache_folder() / "features" / identity[:16]
         self._places: dict[bytes, tuple[Path, int]] = {}

@@ -45,7 +45,9 @@ def choose(network: nn.Sequential, device: torch.device, precision: Precision) -
     if device.type == "cpu" and has_openvino():
         return OpenVino(network, precision)
     if precision == "int8":
-        raise MetricError("precision='int8': needs a CPU and OpenVINO. Use fp32, or `pip install openvino`.")
+        raise MetricError(
+            "precision='int8': needs device='cpu' and OpenVINO (pip install -e '.[fast]'). Use fp32."
+        )
     return Torch(network, device, precision)
 
 

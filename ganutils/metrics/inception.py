@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import cached_property
+from importlib.metadata import version
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ class Inception:
 
     Published numbers have fp32. For scores while training there are bf16 (about twice as fast on a CPU that
     has it; moves a feature by up to 0.1) and int8 (nearly three times as fast on a CPU with VNNI, in OpenVINO
-    only; moves features by a tenth). The engine is made when the first images come.
+    only; moves features by a tenth of their norm). The engine is made when the first images come.
 
     Raises `MetricError` if its weights are missing, damaged or not genuine; see `weights.find`.
     """
@@ -39,6 +40,15 @@ class Inception:
     @cached_property
     def _engine(self) -> Engine:
         return choose(self._network, self.device, self.precision)
+
+    @property
+    def arithmetic(self) -> str:
+        """What features depend on beside the weights and the image; in int8 versions differ in rounding."""
+        if self.precision != "int8":
+            return self.precision
+        from ganutils.metrics import int8
+
+        return f"int8, version {int8.VERSION}, OpenVINO {version('openvino')}"
 
     @property
     def engine(self) -> str:

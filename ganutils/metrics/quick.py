@@ -1,5 +1,7 @@
 """A cheap score for the time of training: KID on few images, whose real features are embedded once."""
 
+from collections.abc import Collection
+
 from torch import nn
 
 from ganutils.data import Dataset
@@ -25,10 +27,12 @@ class QuickScore:
     Raises `MetricError` if the network's weights are missing.
     """
 
-    def __init__(self, dataset: Dataset, params: RunParams, sampler: nn.Module) -> None:
+    def __init__(
+        self, dataset: Dataset, params: RunParams, sampler: nn.Module, bits: Precision | None = None
+    ) -> None:
         self._params = params
         device = next(sampler.parameters()).device
-        self._inception = Inception(device=device, precision=precision(params))
+        self._inception = Inception(device=device, precision=bits or precision(params))
         self._cache = FeatureCache(self._inception)
         self._reference = reference(dataset, params).first(min(params.metric_samples, len(dataset)))
         self._speed = self._inception.speed(self._reference.dataset.images[:16])
@@ -48,15 +52,20 @@ class QuickScore:
         )
 
 
-def precision(params: RunParams) -> Precision:
-    """Return the precision of a run's scores, on a CPU the fastest of bf16 and int8 if `precision` is auto.
+def precision(params: RunParams, before: Collection[str] = ()) -> Precision:
+    """Return the precision of a run's scores.
 
-    A training in fp32 that was asked for has its scores in fp32 too, and so have those on a GPU, where they
-    take seconds.
+    On a CPU it is bf16 if the training has it, else int8 where the CPU is fast in it and OpenVINO is there,
+    unless fp32 is asked for; on a GPU fp32, which takes seconds. `before` are the precisions of scores that
+    the run has already: one of them is kept if it can be computed here, so that scores can be compared.
     """
     hardware = choose(params)
-    if hardware.device.type != "cpu":
+    on_cpu = hardware.device.type == "cpu"
+    usual = hardware.precision if on_cpu else "fp32"
+    if on_cpu and params.precision == "auto" and usual == "fp32" and has_vnni() and has_openvino():
+        usual = "int8"
+    if not before or usual in before:
+        return usual
+    if "fp32" in before:
         return "fp32"
-    if params.precision == "auto" and hardware.precision == "fp32" and has_vnni() and has_openvino():
-        return "int8"
-    return hardware.precision
+    return "int8" if "int8" in before and on_cpu and has_openvino() else usual

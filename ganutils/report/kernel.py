@@ -37,12 +37,12 @@ class Kernel:
     def __init__(self, manager: Any) -> None:
         self.manager = manager
         self.interrupted_at: datetime | None = None
-        self.may_save = True
+        self.is_urgent = False  # a second request came
 
     def interrupt(self, number: int, frame: FrameType | None) -> None:
         """Handle a request to stop."""
         process = getattr(self.manager.provisioner, "pid", None)
-        self.may_save = self.interrupted_at is None
+        self.is_urgent = self.interrupted_at is not None
         if self.interrupted_at or os.name != "posix" or not process:
             raise KeyboardInterrupt
         self.interrupted_at = datetime.now(UTC)
@@ -79,9 +79,12 @@ def running(*, with_kit: bool) -> Iterator[Kernel]:
         finally:
             errors.are_told = False  # of a kernel that ends in the middle of a cell
             refusals = (KeyboardInterrupt, ParameterError, DataError, RunError)
-            at_once = not kernel.may_save or isinstance(sys.exception(), refusals)
+            at_once = kernel.is_urgent or isinstance(sys.exception(), refusals)
             if manager.has_kernel:
-                run_sync(manager.shutdown_kernel)(now=at_once)
+                try:
+                    run_sync(manager.shutdown_kernel)(now=at_once)
+                except KeyboardInterrupt:
+                    run_sync(manager.shutdown_kernel)(now=True)
             for client in clients:
                 client.stop_channels()
             errors.close()

@@ -21,7 +21,7 @@ _NOT_FINITE = {(5, 0), (9, 1)}
 class _Score:
     """Draws lots by the weights, so that any of the epochs may be the best one."""
 
-    def __init__(self, dataset: Any, params: Any, sampler: torch.nn.Module) -> None:
+    def __init__(self, dataset: Any, params: Any, sampler: torch.nn.Module, bits: str) -> None:
         self._samples = params.metric_samples
 
     def cost(self) -> float:

@@ -17,7 +17,7 @@ from ganutils.errors import ParameterError, ReportError
 from ganutils.report import report
 from ganutils.report.execution import StoppedError
 from ganutils.report.exporter import ReportExporter
-from ganutils.report.kernel import SECONDS_TO_SAVE
+from ganutils.report.kernel import SECONDS_TO_SAVE, running
 
 SCRIPT = shutil.which("ganutils", path=Path(sys.executable).parent)
 REPORT = [SCRIPT, "report", "toy.ipynb", "--output", "out"]
@@ -116,6 +116,21 @@ def test_a_second_interrupt_stops_at_once(write):
     assert status == 1
     assert "StoppedError: The notebook stopped: it was interrupted." in err
     assert nbformat.read("out.ipynb", 4).cells[-1].outputs[0].text == "epoch 1\n"
+
+
+def test_an_interrupt_while_the_kernel_ends_kills_it_and_is_no_other_outcome(monkeypatch):
+    with running(with_kit=False) as kernel:
+        shut_down, asked = kernel.manager.shutdown_kernel, []
+
+        async def interrupted_once(now):
+            asked.append(now)
+            if len(asked) == 1:
+                raise KeyboardInterrupt
+            await shut_down(now=now)
+
+        monkeypatch.setattr(kernel.manager, "shutdown_kernel", interrupted_once)
+    assert asked == [False, True]
+    assert not kernel.manager.has_kernel
 
 
 def test_a_report_of_a_failed_notebook_shows_what_there_was(write):
