@@ -6,8 +6,8 @@ import numpy as np
 
 from ganutils.measurements import Measurement
 from ganutils.notebook import show_table
-from ganutils.quality import monitored
 from ganutils.runs import RunDir
+from ganutils.scores import monitored
 
 _FEWEST = 3  # epochs: two have one order only
 

@@ -13,7 +13,8 @@ from ganutils.errors import GanutilsError
 def command() -> int:
     """Run what the command line says; the process can end at once."""
     code = main()
-    gc.freeze()  # else Python's end looks for cycles in all of torch, which takes a second
+    if "triton" not in sys.modules:  # which counts its objects at the end, and would tell of all of them
+        gc.freeze()  # else Python's end looks for cycles in all of torch, which takes a second
     return code
 
 

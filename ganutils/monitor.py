@@ -17,6 +17,7 @@ from ganutils.objective import Gan
 from ganutils.params import RunParams
 from ganutils.progress import clock
 from ganutils.runs import RunDir
+from ganutils.scores import monitored
 
 if TYPE_CHECKING:
     from ganutils.metrics.engine import Precision
@@ -50,23 +51,16 @@ class Monitor:
         self._trained = sum(row["seconds"] for row in history.epochs)
         self._spent = sum(row.get("score_seconds", 0.0) for row in history.epochs)
         self._told = False
-        self._scored = {row["epoch"] for row in history.epochs if "score_seconds" in row}
 
     @cached_property
     def _precision(self) -> "Precision":
         """The precision of the scores that the run has, or the usual one."""
         from ganutils.metrics.quick import precision
 
-        found = {
-            one.protocol.precision
-            for one in read_measurements(self._run)
-            if one.name == "KID" and one.epoch in self._scored
-        }
-        chosen = precision(self._params, found)
-        if found and chosen not in found:
-            print(
-                f"Scores were in {', '.join(found)} and go on in {chosen}: the best is chosen among new ones."
-            )
+        before = next((one.protocol.precision for one in monitored(self._run)), "")
+        chosen = precision(self._params, before)
+        if before and chosen != before:
+            print(f"Scores were in {before} and go on in {chosen}: the best is chosen among new ones.")
         return chosen
 
     def is_due(self, epoch: int) -> bool:

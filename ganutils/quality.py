@@ -8,11 +8,12 @@ from torch import Tensor, stack
 from ganutils.data import Dataset
 from ganutils.errors import DataError, MetricError, ParameterError, RunError
 from ganutils.figures import STYLE, WIDTH, grids, labelled_rows
-from ganutils.measurements import Measurement, best, read_measurements
+from ganutils.measurements import Measurement, best
 from ganutils.metrics.nearest import by_features, by_pixels
 from ganutils.notebook import show, show_table
 from ganutils.params import RunParams
 from ganutils.runs import RunDir
+from ganutils.scores import monitored
 from ganutils.sheets import Grid
 
 _SHOWN = 10  # images with their neighbours
@@ -59,16 +60,6 @@ def _is_kept(run: RunDir, epoch: int) -> bool:
         return False
     steps = {row["epoch"]: row["step"] for row in run.history().epochs}
     return run.checkpoints.load_best()["step"] == steps.get(epoch)
-
-
-def monitored(run: RunDir) -> list[Measurement]:
-    """Return the scores that were taken while the run was trained, of the protocol with the most of them."""
-    scored = {row["epoch"] for row in run.history().epochs if "score_seconds" in row}
-    found: dict[object, list[Measurement]] = {}
-    for one in read_measurements(run):
-        if one.name == "KID" and (not scored or one.epoch in scored):
-            found.setdefault(one.scale, []).append(one)
-    return max(found.values(), key=len, default=[])
 
 
 def score_curve(scores: list[Measurement]) -> Figure:

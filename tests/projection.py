@@ -9,7 +9,7 @@ class Projection:
     def __init__(self, path="", device="cpu"):
         random = torch.Generator().manual_seed(0)
         self.digest, self.classifier, self.device = "projection", None, torch.device(device)
-        self.precision = "fp32"
+        self.precision = self.arithmetic = "fp32"
         self.matrix = torch.randn(3 * 32 * 32, 2048, generator=random) / 3000
         self.embedded = 0
 

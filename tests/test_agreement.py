@@ -25,6 +25,9 @@ def test_a_constant_has_no_rank():
     assert rank_correlation((1, 1, 1), (1, 2, 3)) != rank_correlation((1, 1, 1), (1, 2, 3))
 
 
+SECONDS = {"seconds": 1.0, "score_seconds": 0.1}
+
+
 @pytest.fixture
 def run(toy_params, toy_data):
     found = RunDir.open(toy_params(epochs=5), toy_data)
@@ -32,7 +35,7 @@ def run(toy_params, toy_data):
         rows = [
             {"step": 2 * epoch - half, "epoch": epoch - half / 2, "g_fake": loss + half} for half in (1, 0)
         ]
-        found.append(rows, [{"epoch": epoch, "step": 2 * epoch, "g_step": epoch, "seconds": 1.0}])
+        found.append(rows, [{"epoch": epoch, "step": 2 * epoch, "g_step": epoch, **SECONDS}])
     return found
 
 

@@ -163,6 +163,14 @@ def test_a_command_that_ends_spares_what_it_imported():
     assert int(ended.stdout.split()[-1]) > 100_000
 
 
+def test_a_command_that_compiled_something_ends_without_a_word():
+    """Triton tells of each of its objects that is not collected."""
+    pytest.importorskip("triton")  # torch brings it on Linux alone
+    code = "import sys, triton; from ganutils.cli import command; sys.exit(command())"
+    ended = subprocess.run([sys.executable, "-c", code, "params", "dcgan"], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_every_name_of_the_package_can_be_loaded():
     assert "train" in ganutils.__all__
     for name in ganutils.__all__:

@@ -165,11 +165,10 @@ def test_scores_take_the_fastest_precision_unless_one_is_asked_for(
 @pytest.mark.parametrize(
     ("before", "openvino", "expected"),
     [
-        ({"fp32"}, True, "fp32"),
-        ({"int8", "fp32"}, True, "int8"),
-        ({"int8"}, False, "fp32"),
-        ({"bf16"}, True, "int8"),
-        ({"bf16", "fp32"}, True, "fp32"),
+        ("fp32", True, "fp32"),
+        ("int8", True, "int8"),
+        ("int8", False, "fp32"),
+        ("bf16", True, "int8"),
     ],
 )
 def test_a_run_keeps_the_precision_of_its_scores_where_it_can(
@@ -186,7 +185,7 @@ def test_scores_of_a_longer_run_stay_comparable_or_say_so(
     toy_params, toy_data, known, monkeypatch, capsys, keeps
 ):
     usual = ["int8"]
-    monkeypatch.setattr(quick, "precision", lambda params, before=(): [*(before if keeps else ()), *usual][0])
+    monkeypatch.setattr(quick, "precision", lambda params, before="": (keeps and before) or usual[0])
     run_of(scored(toy_params, epochs=2), toy_data)
     usual[0] = "fp32"
     _, run = run_of(scored(toy_params), toy_data)

@@ -3,8 +3,9 @@ import torch
 
 from ganutils import quality
 from ganutils.measurements import Measurement, Protocol, write_measurements
-from ganutils.quality import monitored, nearest_images, score_curve
+from ganutils.quality import nearest_images, score_curve
 from ganutils.runs import RunDir
+from ganutils.scores import monitored
 from ganutils.sheets import Grid
 
 SCORED = Protocol(reference="toy", n_real=50, n_fake=50, network="n", resizer="r", precision="fp32")
@@ -18,7 +19,8 @@ def kid(epoch, value, protocol=SCORED):
 @pytest.fixture
 def run(toy_params, toy_data):
     found = RunDir.open(toy_params(), toy_data)
-    found.append(epochs=[{"epoch": 4, "step": 20, "g_step": 20, "seconds": 1.0}])
+    scored = {"seconds": 1.0, "score_seconds": 0.1}
+    found.append(epochs=[{"epoch": e, "step": 5 * e, "g_step": 5 * e, **scored} for e in (1, 2, 3, 4)])
     return found
 
 

@@ -1,7 +1,5 @@
 """A cheap score for the time of training: KID on few images, whose real features are embedded once."""
 
-from collections.abc import Collection
-
 from torch import nn
 
 from ganutils.data import Dataset
@@ -52,20 +50,18 @@ class QuickScore:
         )
 
 
-def precision(params: RunParams, before: Collection[str] = ()) -> Precision:
+def precision(params: RunParams, before: str = "") -> Precision:
     """Return the precision of a run's scores.
 
     On a CPU it is bf16 if the training has it, else int8 where the CPU is fast in it and OpenVINO is there,
-    unless fp32 is asked for; on a GPU fp32, which takes seconds. `before` are the precisions of scores that
-    the run has already: one of them is kept if it can be computed here, so that scores can be compared.
+    unless fp32 is asked for; on a GPU fp32, which takes seconds. `before`, that of the scores which the run
+    has already, is kept if it can be computed here, so that scores can be compared.
     """
     hardware = choose(params)
     on_cpu = hardware.device.type == "cpu"
     usual = hardware.precision if on_cpu else "fp32"
     if on_cpu and params.precision == "auto" and usual == "fp32" and has_vnni() and has_openvino():
         usual = "int8"
-    if not before or usual in before:
-        return usual
-    if "fp32" in before:
-        return "fp32"
-    return "int8" if "int8" in before and on_cpu and has_openvino() else usual
+    if before == "fp32" or (before == "int8" and on_cpu and has_openvino()):
+        return before
+    return usual
