@@ -67,7 +67,7 @@ def test_fid_and_kid_of_each_row_are_those_of_its_first_images(finished, monkeyp
     """A network that returns the mean colour, so that numbers are known without it."""
 
     class Colours:
-        digest, precision = "colours", "fp32"
+        digest, precision, arithmetic = "colours", "fp32", "fp32"
 
         def __init__(self, device):
             pass
