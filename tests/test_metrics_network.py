@@ -162,17 +162,20 @@ def test_int8_needs_openvino(monkeypatch):
         Inception(precision="int8").features(pictures(1))
 
 
-def test_the_engine_starts_with_the_first_image_and_tells_nobody():
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_the_engine_starts_with_the_first_image_and_tells_nobody(precision):
     code = """
 import sys, torch
+from ganutils.metrics.cache import FeatureCache
 from ganutils.metrics.inception import Inception
-network = Inception()
+network = Inception(precision=sys.argv[1])
+FeatureCache(network)
 assert "openvino" not in sys.modules
 network(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))
 assert "openvino" in sys.modules
 assert not any(name.startswith("openvino_telemetry") and found for name, found in sys.modules.items())
 """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code, precision], check=True)
 
 
 def test_signals_are_handled_after_engines_have_come_and_gone():
